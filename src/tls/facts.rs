@@ -1,0 +1,91 @@
+//! What is known of an established TLS session.
+
+use alloc::{string::String, vec::Vec};
+
+use rustls::pki_types::CertificateDer;
+
+/// Facts of one established TLS session. Made from the session itself and from nothing else, so
+/// holding one proves that the connection is encrypted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct TlsFacts {
+    pub(crate) version: TlsVersion,
+    pub(crate) cipher: &'static str,
+    pub(crate) cipher_bits: u16,
+    pub(crate) group: Option<&'static str>,
+    pub(crate) sni: Option<String>,
+    pub(crate) alpn: Option<Vec<u8>>,
+    pub(crate) peer_certificates: Vec<CertificateDer<'static>>,
+    pub(crate) resumed: bool,
+}
+
+/// A TLS protocol version.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum TlsVersion {
+    /// TLS 1.2, RFC 5246.
+    Tls12,
+    /// TLS 1.3, RFC 8446.
+    Tls13,
+}
+
+impl TlsVersion {
+    /// The name as in PostgreSQL's `pg_stat_ssl.version`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tls12 => "TLSv1.2",
+            Self::Tls13 => "TLSv1.3",
+        }
+    }
+}
+
+impl TlsFacts {
+    /// The protocol version.
+    #[must_use]
+    pub fn version(&self) -> TlsVersion {
+        self.version
+    }
+
+    /// The cipher suite by its IANA name, for example `TLS_AES_256_GCM_SHA384`.
+    #[must_use]
+    pub fn cipher(&self) -> &'static str {
+        self.cipher
+    }
+
+    /// The key length of the cipher, in bits.
+    #[must_use]
+    pub fn cipher_bits(&self) -> u16 {
+        self.cipher_bits
+    }
+
+    /// The key-exchange group by its IANA name, for example `X25519`; none in a resumed session
+    /// without a new key exchange.
+    #[must_use]
+    pub fn group(&self) -> Option<&'static str> {
+        self.group
+    }
+
+    /// The host name the client asked for (SNI, RFC 6066 §3).
+    #[must_use]
+    pub fn sni(&self) -> Option<&str> {
+        self.sni.as_deref()
+    }
+
+    /// The application protocol chosen (ALPN, RFC 7301): `postgresql` or none.
+    #[must_use]
+    pub fn alpn(&self) -> Option<&[u8]> {
+        self.alpn.as_deref()
+    }
+
+    /// The client's certificate chain, leaf first, as verified; empty if it presented none.
+    #[must_use]
+    pub fn peer_certificates(&self) -> &[CertificateDer<'static>] {
+        &self.peer_certificates
+    }
+
+    /// Whether the session continued an earlier one.
+    #[must_use]
+    pub fn resumed(&self) -> bool {
+        self.resumed
+    }
+}

@@ -1,0 +1,3 @@
+//! TLS: configuration, facts, the one place that calls rustls.
+
+pub(crate) mod facts;
