@@ -1,274 +1,174 @@
-//! Why a connection ended, and what the client is told.
-//!
-//! The two are kept apart on purpose: [`Reason`] is for the log and carries the numbers,
-//! [`ErrorResponse`] is what goes over the wire and says no more than PostgreSQL says.
+//! Why the door stayed shut: every way a connection can end before it is admitted.
 
-use alloc::{borrow::Cow, string::String, vec::Vec};
-use core::fmt;
+use alloc::{string::String, vec::Vec};
 
-use crate::wire;
+use crate::error_response::{ErrorResponse, SqlState};
+use crate::login::ProtocolVersion;
 
-/// A five-character error code (PostgreSQL docs, appendix A, "PostgreSQL Error Codes").
-#[derive(Clone, Copy, Eq, Hash, PartialEq)]
-pub struct SqlState([u8; 5]);
+/// The end of a connection: why, for the log, and what the client is told, if anything.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Close {
+    pub(crate) reason: Reason,
+    pub(crate) farewell: Option<ErrorResponse>,
+}
 
-macro_rules! sqlstates {
-    ($($(#[$doc:meta])* $name:ident = $code:literal;)*) => {
-        impl SqlState {
-            $($(#[$doc])* pub const $name: Self = Self(*$code);)*
+impl Close {
+    pub(crate) fn silent(reason: Reason) -> Self {
+        Self {
+            reason,
+            farewell: None,
         }
-    };
-}
+    }
 
-sqlstates! {
-    /// 08P01, protocol_violation.
-    PROTOCOL_VIOLATION = b"08P01";
-    /// 0A000, feature_not_supported.
-    FEATURE_NOT_SUPPORTED = b"0A000";
-    /// 22023, invalid_parameter_value.
-    INVALID_PARAMETER_VALUE = b"22023";
-    /// 25P02, in_failed_sql_transaction.
-    IN_FAILED_SQL_TRANSACTION = b"25P02";
-    /// 28000, invalid_authorization_specification.
-    INVALID_AUTHORIZATION_SPECIFICATION = b"28000";
-    /// 28P01, invalid_password.
-    INVALID_PASSWORD = b"28P01";
-    /// 3D000, invalid_catalog_name.
-    INVALID_CATALOG_NAME = b"3D000";
-    /// 42601, syntax_error.
-    SYNTAX_ERROR = b"42601";
-    /// 42704, undefined_object.
-    UNDEFINED_OBJECT = b"42704";
-    /// 53300, too_many_connections.
-    TOO_MANY_CONNECTIONS = b"53300";
-    /// 57014, query_canceled.
-    QUERY_CANCELED = b"57014";
-    /// 57P01, admin_shutdown.
-    ADMIN_SHUTDOWN = b"57P01";
-    /// 57P03, cannot_connect_now.
-    CANNOT_CONNECT_NOW = b"57P03";
-    /// F0000, config_file_error.
-    CONFIG_FILE_ERROR = b"F0000";
-    /// XX000, internal_error.
-    INTERNAL_ERROR = b"XX000";
-}
+    pub(crate) fn spoken(reason: Reason, farewell: ErrorResponse) -> Self {
+        Self {
+            reason,
+            farewell: Some(farewell),
+        }
+    }
 
-impl SqlState {
-    /// A code from its five characters, each an ASCII digit or upper-case letter; `None` otherwise.
+    /// For the log.
     #[must_use]
-    pub fn new(code: &str) -> Option<Self> {
-        let code: [u8; 5] = code.as_bytes().try_into().ok()?;
-        code.iter()
-            .all(|b| b.is_ascii_digit() || b.is_ascii_uppercase())
-            .then_some(Self(code))
+    pub fn reason(&self) -> &Reason {
+        &self.reason
     }
 
-    /// The five characters.
+    /// What the client is told; `None` where PostgreSQL closes without a word.
     #[must_use]
-    pub fn as_str(&self) -> &str {
-        core::str::from_utf8(&self.0).unwrap_or("XX000")
+    pub fn farewell(&self) -> Option<&ErrorResponse> {
+        self.farewell.as_ref()
+    }
+
+    /// Appends the farewell's bytes, if there is one, in the format the client understands.
+    pub fn put_farewell(&self, out: &mut Vec<u8>) {
+        match (&self.farewell, &self.reason) {
+            (None, _) => {}
+            (Some(error), Reason::UnsupportedVersion(asked)) if asked.is_before_3() => {
+                error.put_old_format(out);
+            }
+            (Some(error), _) => error.put(out),
+        }
     }
 }
 
-impl fmt::Debug for SqlState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl fmt::Display for SqlState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// How grave an [`ErrorResponse`] is: whether the connection survives it.
+/// Which request an answer belongs to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Severity {
-    /// The statement failed, the session goes on.
-    Error,
-    /// The connection ends.
-    Fatal,
+pub enum Request {
+    /// GSSENCRequest.
+    GssEnc,
+    /// SSLRequest.
+    Ssl,
 }
 
-impl Severity {
-    /// The word on the wire.
+/// Why a connection ended before it was admitted. The text is for the server's log.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Reason {
+    /// A CancelRequest with a key of illegal length. Silent.
+    #[error("invalid length of cancel key in cancel request packet")]
+    CancelKeyLength,
+    /// A client certificate is required and none was presented. 28000.
+    #[error("connection requires a valid client certificate; the client presented none")]
+    CertificateMissing,
+    /// The client certificate does not name the user.
+    #[error("client certificate does not match user \"{user}\": {cause}")]
+    CertificateName {
+        /// The user asked for.
+        user: String,
+        /// What the certificate says instead.
+        cause: String,
+    },
+    /// The deadline passed. Silent.
+    #[error("login was not done in time; raise the login timeout if clients are slow")]
+    DeadlinePassed,
+    /// Direct TLS without ALPN. Silent.
+    #[error("received direct SSL connection request without ALPN protocol negotiation extension")]
+    DirectTlsWithoutAlpn,
+    /// A TLS hello as first bytes where TLS is not to be had. Silent.
+    #[error("received direct SSL connection request, but TLS is off on this connection")]
+    DirectTlsUnavailable,
+    /// Bytes that came in plaintext together with a request that was refused. 08P01.
+    #[error("received unencrypted data after {}", match .0 {
+        Request::GssEnc => "GSSAPI encryption request",
+        Request::Ssl => "SSL request",
+    })]
+    EarlyPlaintext(Request),
+    /// The client left between two packets. Silent.
+    #[error("client closed the connection before login")]
+    EndOfStream,
+    /// The stream ended within a packet. Silent.
+    #[error("incomplete startup packet")]
+    IncompletePacket,
+    /// A length word outside 8…10 004. Silent.
+    #[error(
+        "invalid length of startup packet ({0}); the client may not speak the PostgreSQL protocol"
+    )]
+    InvalidLength(u32),
+    /// The StartupMessage does not end with its terminator. 08P01.
+    #[error("invalid startup packet layout: expected terminator as last byte")]
+    Layout,
+    /// The StartupMessage names no user. 28000.
+    #[error("no PostgreSQL user name specified in startup packet")]
+    NoUser,
+    /// Plaintext where TLS is required. 28000.
+    #[error("SSL is required but no SSL request was received")]
+    PlaintextRefused,
+    /// The owner of the connection said no, in these words.
+    #[error("{0}")]
+    Refused(ErrorResponse),
+    /// The method is `reject`. 28000.
+    #[error("connection rejected for user \"{user}\", database \"{database}\"")]
+    Rejected {
+        /// The user asked for.
+        user: String,
+        /// The database asked for.
+        database: String,
+    },
+    /// `replication` is neither `database` nor a boolean. 22023.
+    #[error("invalid value for parameter \"replication\": \"{0}\"")]
+    ReplicationValue(String),
+    /// The TLS handshake failed, or the stream ended within it. At most an alert.
+    #[error("TLS handshake failed: {0}")]
+    Tls(String),
+    /// The transport failed.
+    #[error("connection lost: {0}")]
+    Transport(String),
+    /// The major version is not 3, or a request came that is not allowed any more. 0A000.
+    #[error("unsupported frontend protocol {0}: server supports 3.0 to 3.2")]
+    UnsupportedVersion(ProtocolVersion),
+}
+
+impl Reason {
+    /// Whether PostgreSQL would write a line about it. A client that only knocks and leaves is
+    /// everyday business: port scanners, health checks, clients trying `sslmode=prefer`.
     #[must_use]
-    pub fn as_str(self) -> &'static str {
+    pub fn is_noteworthy(&self) -> bool {
+        !matches!(self, Self::EndOfStream)
+    }
+
+    /// The SQLSTATE under which the event is logged, also where the client is told nothing.
+    #[must_use]
+    pub fn sqlstate(&self) -> SqlState {
         match self {
-            Self::Error => "ERROR",
-            Self::Fatal => "FATAL",
-        }
-    }
-}
-
-/// The message that tells a client what went wrong (PostgreSQL docs, "Error and Notice Message
-/// Fields": `S`, `V`, `C`, `M` and, where set, `D`, `H`, `P`).
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct ErrorResponse {
-    severity: Severity,
-    code: SqlState,
-    message: Cow<'static, str>,
-    detail: Option<Cow<'static, str>>,
-    hint: Option<Cow<'static, str>>,
-    position: Option<u32>,
-}
-
-impl ErrorResponse {
-    /// An error after which the connection ends.
-    pub fn fatal(code: SqlState, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Severity::Fatal, code, message.into())
-    }
-
-    /// An error that the session survives.
-    pub fn error(code: SqlState, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(Severity::Error, code, message.into())
-    }
-
-    fn new(severity: Severity, code: SqlState, message: Cow<'static, str>) -> Self {
-        Self {
-            severity,
-            code,
-            message,
-            detail: None,
-            hint: None,
-            position: None,
-        }
-    }
-
-    /// Adds what explains the message.
-    #[must_use]
-    pub fn with_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
-        self.detail = Some(detail.into());
-        self
-    }
-
-    /// Adds what the user can do.
-    #[must_use]
-    pub fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
-        self.hint = Some(hint.into());
-        self
-    }
-
-    /// Adds where in the query text the error is, in characters, counted from 1.
-    #[must_use]
-    pub fn with_position(mut self, position: u32) -> Self {
-        self.position = Some(position);
-        self
-    }
-
-    /// Whether the connection survives.
-    #[must_use]
-    pub fn severity(&self) -> Severity {
-        self.severity
-    }
-
-    /// The SQLSTATE.
-    #[must_use]
-    pub fn code(&self) -> SqlState {
-        self.code
-    }
-
-    /// The text for the user.
-    #[must_use]
-    pub fn message(&self) -> &str {
-        &self.message
-    }
-
-    /// The explanation, if there is one.
-    #[must_use]
-    pub fn detail(&self) -> Option<&str> {
-        self.detail.as_deref()
-    }
-
-    /// The advice, if there is any.
-    #[must_use]
-    pub fn hint(&self) -> Option<&str> {
-        self.hint.as_deref()
-    }
-
-    /// Appends the message in protocol 3 format.
-    pub(crate) fn put(&self, out: &mut Vec<u8>) {
-        let fits = wire::put_message(out, b'E', |out| {
-            let mut field = |kind: u8, text: &str| {
-                out.push(kind);
-                wire::put_cstr(out, text.as_bytes());
-            };
-            field(b'S', self.severity.as_str());
-            field(b'V', self.severity.as_str());
-            field(b'C', self.code.as_str());
-            field(b'M', &self.message);
-            if let Some(detail) = &self.detail {
-                field(b'D', detail);
-            }
-            if let Some(hint) = &self.hint {
-                field(b'H', hint);
-            }
-            if let Some(position) = self.position {
-                field(b'P', &alloc::format!("{position}"));
-            }
-            out.push(0);
-        });
-        if fits.is_err() {
-            // Only a text of 2 GiB gets here; the client still learns the code.
-            Self::new(
-                self.severity,
-                self.code,
-                Cow::Borrowed("error message too long"),
-            )
-            .put(out);
-        }
-    }
-
-    /// The message in the format of protocol 2 and older: `E`, one string, a zero byte.
-    pub(crate) fn put_old_format(&self, out: &mut Vec<u8>) {
-        out.push(b'E');
-        let text: String = alloc::format!("{}:  {}\n", self.severity.as_str(), self.message);
-        wire::put_cstr(out, text.as_bytes());
-    }
-}
-
-impl fmt::Display for ErrorResponse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{}: {} ({})",
-            self.severity.as_str(),
-            self.message,
-            self.code
-        )
-    }
-}
-
-impl core::error::Error for ErrorResponse {}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fields_stand_in_postgresql_order() {
-        let mut out = Vec::new();
-        ErrorResponse::fatal(SqlState::PROTOCOL_VIOLATION, "m")
-            .with_hint("h")
-            .with_detail("d")
-            .put(&mut out);
-        assert_eq!(out, b"E\0\0\0\x23SFATAL\0VFATAL\0C08P01\0Mm\0Dd\0Hh\0\0");
-    }
-
-    #[test]
-    fn old_format_has_no_length() {
-        let mut out = Vec::new();
-        ErrorResponse::fatal(SqlState::FEATURE_NOT_SUPPORTED, "m").put_old_format(&mut out);
-        assert_eq!(out, b"EFATAL:  m\n\0");
-    }
-
-    #[test]
-    fn codes_are_five_digits_or_capitals() {
-        assert_eq!(SqlState::new("28P01"), Some(SqlState::INVALID_PASSWORD));
-        for bad in ["", "28P0", "28p01", "28P011", "28P0é"] {
-            assert_eq!(SqlState::new(bad), None, "{bad}");
+            Self::CertificateMissing
+            | Self::CertificateName { .. }
+            | Self::NoUser
+            | Self::PlaintextRefused
+            | Self::Rejected { .. } => SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+            Self::DeadlinePassed => SqlState::QUERY_CANCELED,
+            Self::Refused(error) => error.code(),
+            Self::ReplicationValue(_) => SqlState::INVALID_PARAMETER_VALUE,
+            Self::UnsupportedVersion(_) => SqlState::FEATURE_NOT_SUPPORTED,
+            Self::EndOfStream | Self::Transport(_) => SqlState::CONNECTION_FAILURE,
+            Self::CancelKeyLength
+            | Self::DirectTlsUnavailable
+            | Self::DirectTlsWithoutAlpn
+            | Self::EarlyPlaintext(_)
+            | Self::IncompletePacket
+            | Self::InvalidLength(_)
+            | Self::Layout
+            | Self::Tls(_) => SqlState::PROTOCOL_VIOLATION,
         }
     }
 }

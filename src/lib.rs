@@ -3,11 +3,21 @@
 
 extern crate alloc;
 
+mod auth;
 mod close;
+mod connection;
+mod error_response;
 mod login;
+mod policy;
 mod tls;
 mod wire;
 
-pub use close::{ErrorResponse, Severity, SqlState};
+pub use auth::{AuthMethod, Authenticated};
+pub use close::{Close, Reason, Request};
+pub use connection::{Action, Answer, Connection, Question, Step, Upgrade};
+pub use error_response::{ErrorResponse, Severity, SqlState};
 pub use login::{Login, ProtocolVersion, Replication, Startup};
+pub use policy::{DEFAULT_LOGIN_TIMEOUT, Encryption, Rules};
 pub use tls::facts::{TlsFacts, TlsVersion};
+pub use wire::reply::Reply;
+pub use wire::request::CancelRequest;

@@ -32,6 +32,11 @@ impl ProtocolVersion {
         [a, b, c, d]
     }
 
+    /// 0.1 to 2.x: clients that read errors in the format of protocol 2. 0.0 is not one of them.
+    pub(crate) fn is_before_3(self) -> bool {
+        self.major < 3 && self != Self::new(0, 0)
+    }
+
     /// The number before the dot.
     #[must_use]
     pub fn major(self) -> u16 {
@@ -72,6 +77,46 @@ pub struct Startup {
     pub(crate) options: Option<Vec<u8>>,
     pub(crate) replication: Option<Replication>,
     pub(crate) settings: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Startup {
+    /// The version the client asked for.
+    #[must_use]
+    pub fn asked_version(&self) -> ProtocolVersion {
+        self.asked
+    }
+
+    /// The user name, at most 63 bytes, never empty once the login is decided about.
+    #[must_use]
+    pub fn user(&self) -> &[u8] {
+        &self.user
+    }
+
+    /// The database name, at most 63 bytes; the user's name if the client gave none. Empty only
+    /// under physical replication.
+    #[must_use]
+    pub fn database(&self) -> &[u8] {
+        &self.database
+    }
+
+    /// The command-line options (`options`), unsplit.
+    #[must_use]
+    pub fn options(&self) -> Option<&[u8]> {
+        self.options.as_deref()
+    }
+
+    /// The replication mode asked for, if any.
+    #[must_use]
+    pub fn replication(&self) -> Option<Replication> {
+        self.replication
+    }
+
+    /// All other parameters (name, value), in the order they came, duplicates included.
+    pub fn settings(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.settings
+            .iter()
+            .map(|(n, v)| (n.as_slice(), v.as_slice()))
+    }
 }
 
 /// An accepted login: who, to which database, with which settings, over what.
@@ -115,7 +160,7 @@ impl Login {
     /// The command-line options (`options`), unsplit.
     #[must_use]
     pub fn options(&self) -> Option<&[u8]> {
-        self.startup.options.as_deref()
+        self.startup.options()
     }
 
     /// The replication mode asked for, if any.

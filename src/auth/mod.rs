@@ -1,0 +1,36 @@
+//! Login: methods, and the proof that one of them said yes.
+
+/// How a client proves who it is.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum AuthMethod {
+    /// `reject`: nobody gets in.
+    Reject,
+    /// `trust`: whoever may connect is believed (PostgreSQL docs, "Trust Authentication").
+    #[default]
+    Trust,
+}
+
+impl AuthMethod {
+    /// The name in `pg_hba.conf`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reject => "reject",
+            Self::Trust => "trust",
+        }
+    }
+}
+
+/// Proof of a success verdict. Only this module makes one, so there is no way to
+/// AuthenticationOk around it.
+#[derive(Debug, Eq, PartialEq)]
+pub struct Authenticated(());
+
+/// The verdict of a method that asks the client nothing.
+pub(crate) fn without_questions(method: AuthMethod) -> Option<Authenticated> {
+    match method {
+        AuthMethod::Reject => None,
+        AuthMethod::Trust => Some(Authenticated(())),
+    }
+}

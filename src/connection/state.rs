@@ -1,0 +1,355 @@
+//! The states of a connection and every way from one to the next.
+//!
+//! What may follow what (PostgreSQL: `backend_startup.c:ProcessStartupPacket`):
+//!
+//! | state | SSLRequest | GSSENCRequest | CancelRequest | StartupMessage 3.x | other code |
+//! | --- | --- | --- | --- | --- | --- |
+//! | plaintext | `S` and TLS, or `N` | `N` | cancel | ask | 0A000 |
+//! | plaintext, SSL answered `N` | 0A000 | `N` | cancel | ask | 0A000 |
+//! | plaintext, GSS answered `N` | `S` and TLS, or `N` | 0A000 | cancel | ask | 0A000 |
+//! | plaintext, both answered | 0A000 | 0A000 | cancel | ask | 0A000 |
+//! | TLS by SSLRequest | 0A000 | 0A000 | cancel | ask | 0A000 |
+//! | direct TLS | `N`, once | `N`, once | cancel | ask | 0A000 |
+
+use alloc::{boxed::Box, string::String, sync::Arc};
+
+use crate::auth::{self, Authenticated};
+use crate::close::{Close, Reason, Request};
+use crate::connection::{Action, Answer, Connection, Question, Step, Upgrade};
+use crate::error_response::{ErrorResponse, SqlState};
+use crate::login::{Login, ProtocolVersion, Startup};
+use crate::policy::{Encryption, Rules};
+use crate::tls::facts::TlsFacts;
+use crate::wire::reply::Reply;
+use crate::wire::request::{self, Packet, StartupFault};
+
+/// The first byte of a TLS record that carries a handshake message (RFC 8446 §5.1).
+const TLS_HANDSHAKE: u8 = 0x16;
+/// The one application protocol (IANA, "TLS ALPN Protocol IDs").
+pub(crate) const ALPN: &[u8] = b"postgresql";
+
+/// Which requests were answered, and the TLS session if there is one. Once set, nothing is unset.
+#[derive(Debug, Default)]
+pub(super) struct Negotiation {
+    ssl_done: bool,
+    gss_done: bool,
+    tls: Option<Arc<TlsFacts>>,
+}
+
+/// Where a connection stands.
+#[derive(Debug)]
+pub(super) enum State {
+    /// Decided: admit in the next step.
+    Admitting(Box<Login>),
+    /// A [`Question`] is out.
+    Asking,
+    /// Decided: AuthenticationOk in the next step.
+    Authenticated(Authenticated, Box<Login>),
+    /// Decided: close in the next step.
+    Closing(Close),
+    /// Not a byte was consumed: direct TLS is still possible.
+    First,
+    /// Packets are read.
+    Negotiating,
+    /// The last action was final.
+    Over,
+    /// The StartupMessage is whole, its version settled.
+    Started(Box<Startup>),
+    /// `S` was said: TLS begins in the next step.
+    TlsAccepted,
+    /// An [`Upgrade`] is out.
+    Upgrading,
+}
+
+impl State {
+    pub(super) fn is_final(&self) -> bool {
+        matches!(self, Self::Over)
+    }
+
+    pub(super) fn upgraded(
+        &mut self,
+        negotiation: &mut Negotiation,
+        upgrade: &Upgrade,
+        facts: TlsFacts,
+    ) {
+        if !matches!(self, Self::Upgrading) {
+            return;
+        }
+        *self = if upgrade.direct && facts.alpn() != Some(ALPN) {
+            Self::Closing(Close::silent(Reason::DirectTlsWithoutAlpn))
+        } else {
+            negotiation.tls = Some(Arc::new(facts));
+            Self::Negotiating
+        };
+    }
+
+    pub(super) fn answer(&mut self, rules: &Rules, question: Question, answer: Answer) {
+        if !matches!(self, Self::Asking) {
+            return;
+        }
+        *self = match decide(rules, question, answer) {
+            Ok((proof, login)) => Self::Authenticated(proof, login),
+            Err(close) => Self::Closing(close),
+        };
+    }
+}
+
+impl Connection {
+    /// The one transition function.
+    pub(super) fn step(&mut self, input: &[u8]) -> Step {
+        let state = core::mem::replace(&mut self.state, State::Over);
+        let (next, consumed, action) = match state {
+            State::Admitting(login) => (State::Over, 0, Action::Admit(login)),
+            State::Asking => (State::Asking, 0, Action::NeedInput),
+            State::Authenticated(proof, login) => (
+                State::Admitting(login),
+                0,
+                Action::Reply(Reply::AuthenticationOk(proof)),
+            ),
+            State::Closing(close) => (State::Over, 0, Action::Close(close)),
+            State::First => match input.first() {
+                None => (State::First, 0, Action::NeedInput),
+                Some(&TLS_HANDSHAKE) => self.direct_tls(),
+                Some(_) => self.packet(input),
+            },
+            State::Negotiating => self.packet(input),
+            State::Over => (State::Over, 0, Action::NeedInput),
+            State::Started(startup) => self.started(startup),
+            State::TlsAccepted => (
+                State::Upgrading,
+                0,
+                Action::BeginTls(Upgrade { direct: false }),
+            ),
+            State::Upgrading => (State::Upgrading, 0, Action::NeedInput),
+        };
+        self.state = next;
+        Step { consumed, action }
+    }
+
+    fn direct_tls(&mut self) -> (State, usize, Action) {
+        match self.rules.encryption {
+            Encryption::Unavailable => closed(0, Close::silent(Reason::DirectTlsUnavailable)),
+            Encryption::Optional | Encryption::Required => (
+                State::Upgrading,
+                0,
+                Action::BeginTls(Upgrade { direct: true }),
+            ),
+        }
+    }
+
+    fn packet(&mut self, input: &[u8]) -> (State, usize, Action) {
+        let (consumed, packet) = match request::packet(input) {
+            Ok(Some(whole)) => whole,
+            Ok(None) => return (State::Negotiating, 0, Action::NeedInput),
+            Err(bad) => return closed(0, Close::silent(Reason::InvalidLength(bad.0))),
+        };
+        let bytes_behind = input.len() > consumed;
+        match packet {
+            Packet::Cancel(body) => match request::cancel(body) {
+                Some(request) => (State::Over, consumed, Action::Cancel(request)),
+                None => closed(consumed, Close::silent(Reason::CancelKeyLength)),
+            },
+            Packet::GssEnc if !self.negotiation.gss_done => {
+                self.negotiation.gss_done = true;
+                (
+                    refused(Request::GssEnc, bytes_behind),
+                    consumed,
+                    Action::Reply(Reply::RefuseGssEnc),
+                )
+            }
+            Packet::Ssl if !self.negotiation.ssl_done => {
+                self.negotiation.ssl_done = true;
+                if self.can_upgrade() {
+                    self.negotiation.gss_done = true;
+                    (
+                        State::TlsAccepted,
+                        consumed,
+                        Action::Reply(Reply::AcceptTls),
+                    )
+                } else {
+                    (
+                        refused(Request::Ssl, bytes_behind),
+                        consumed,
+                        Action::Reply(Reply::RefuseTls),
+                    )
+                }
+            }
+            Packet::GssEnc => closed(consumed, unsupported(ProtocolVersion::new(1234, 5680))),
+            Packet::Ssl => closed(consumed, unsupported(ProtocolVersion::new(1234, 5679))),
+            Packet::Startup(asked, body) => self.startup(consumed, asked, body),
+        }
+    }
+
+    fn can_upgrade(&self) -> bool {
+        self.negotiation.tls.is_none()
+            && match self.rules.encryption {
+                Encryption::Unavailable => false,
+                Encryption::Optional | Encryption::Required => true,
+            }
+    }
+
+    fn startup(
+        &mut self,
+        consumed: usize,
+        asked: ProtocolVersion,
+        body: &[u8],
+    ) -> (State, usize, Action) {
+        if asked.major() != 3 {
+            return closed(consumed, unsupported(asked));
+        }
+        let (startup, options) = match request::startup(asked, body) {
+            Ok(parsed) => parsed,
+            Err(fault) => return closed(consumed, faulty(fault)),
+        };
+        let startup = Box::new(startup);
+        if asked <= ProtocolVersion::V3_2 && options.is_empty() {
+            let (state, _, action) = self.started(startup);
+            return (state, consumed, action);
+        }
+        let version = negotiated(asked);
+        let reply = Reply::NegotiateProtocolVersion { version, options };
+        (State::Started(startup), consumed, Action::Reply(reply))
+    }
+
+    fn started(&mut self, startup: Box<Startup>) -> (State, usize, Action) {
+        if startup.user.is_empty() {
+            let code = SqlState::INVALID_AUTHORIZATION_SPECIFICATION;
+            let message = "no PostgreSQL user name specified in startup packet";
+            return closed(
+                0,
+                Close::spoken(Reason::NoUser, ErrorResponse::fatal(code, message)),
+            );
+        }
+        let question = Question {
+            startup,
+            tls: self.negotiation.tls.clone(),
+        };
+        (State::Asking, 0, Action::Ask(question))
+    }
+}
+
+/// The policy, in PostgreSQL's order: the server's state (the answer), the transport, the
+/// certificate, the method.
+fn decide(
+    rules: &Rules,
+    question: Question,
+    answer: Answer,
+) -> Result<(Authenticated, Box<Login>), Close> {
+    let method = match answer {
+        Answer::Method(method) => method,
+        Answer::Refuse(error) => return Err(Close::spoken(Reason::Refused(error.clone()), error)),
+    };
+    let Question { startup, tls } = question;
+    match (rules.encryption, &tls) {
+        (Encryption::Required, None) => return Err(plaintext_refused()),
+        (Encryption::Optional | Encryption::Unavailable, _) | (Encryption::Required, Some(_)) => {}
+    }
+    if rules.certificate_required
+        && tls
+            .as_ref()
+            .is_none_or(|t| t.peer_certificates().is_empty())
+    {
+        return Err(certificate_missing());
+    }
+    match auth::without_questions(method) {
+        Some(proof) => {
+            let version = negotiated(startup.asked);
+            Ok((
+                proof,
+                Box::new(Login {
+                    startup: *startup,
+                    version,
+                    tls,
+                }),
+            ))
+        }
+        None => Err(rejected(&startup)),
+    }
+}
+
+fn closed(consumed: usize, close: Close) -> (State, usize, Action) {
+    (State::Over, consumed, Action::Close(close))
+}
+
+/// After `N` the plaintext buffer must be empty (CVE-2021-23214): whoever wrote those bytes did
+/// not wait for the answer.
+fn refused(request: Request, bytes_behind: bool) -> State {
+    if bytes_behind {
+        State::Closing(early_plaintext(request))
+    } else {
+        State::Negotiating
+    }
+}
+
+fn negotiated(asked: ProtocolVersion) -> ProtocolVersion {
+    asked.min(ProtocolVersion::V3_2)
+}
+
+fn early_plaintext(request: Request) -> Close {
+    let message = match request {
+        Request::GssEnc => "received unencrypted data after GSSAPI encryption request",
+        Request::Ssl => "received unencrypted data after SSL request",
+    };
+    let error = ErrorResponse::fatal(SqlState::PROTOCOL_VIOLATION, message).with_detail(
+        "This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.",
+    );
+    Close::spoken(Reason::EarlyPlaintext(request), error)
+}
+
+fn unsupported(asked: ProtocolVersion) -> Close {
+    let reason = Reason::UnsupportedVersion(asked);
+    let error = ErrorResponse::fatal(SqlState::FEATURE_NOT_SUPPORTED, alloc::format!("{reason}"));
+    Close::spoken(reason, error)
+}
+
+fn faulty(fault: StartupFault) -> Close {
+    match fault {
+        StartupFault::Layout => Close::spoken(
+            Reason::Layout,
+            ErrorResponse::fatal(
+                SqlState::PROTOCOL_VIOLATION,
+                "invalid startup packet layout: expected terminator as last byte",
+            ),
+        ),
+        StartupFault::Replication(value) => {
+            let reason = Reason::ReplicationValue(lossy(&value));
+            let error = ErrorResponse::fatal(
+                SqlState::INVALID_PARAMETER_VALUE,
+                alloc::format!("{reason}"),
+            )
+            .with_hint("Valid values are: \"false\", 0, \"true\", 1, \"database\".");
+            Close::spoken(reason, error)
+        }
+    }
+}
+
+fn plaintext_refused() -> Close {
+    let error = ErrorResponse::fatal(
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+        "SSL is required but no SSL request was received",
+    )
+    .with_hint("Connect with sslmode=require or stronger.");
+    Close::spoken(Reason::PlaintextRefused, error)
+}
+
+fn certificate_missing() -> Close {
+    let error = ErrorResponse::fatal(
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+        "connection requires a valid client certificate",
+    );
+    Close::spoken(Reason::CertificateMissing, error)
+}
+
+fn rejected(startup: &Startup) -> Close {
+    let (user, database) = (lossy(&startup.user), lossy(&startup.database));
+    let error = ErrorResponse::fatal(
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+        alloc::format!("connection rejected for user \"{user}\", database \"{database}\""),
+    );
+    Close::spoken(Reason::Rejected { user, database }, error)
+}
+
+/// For messages only: two different names may look alike in it.
+fn lossy(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

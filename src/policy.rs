@@ -1,0 +1,63 @@
+//! What the pure machine needs to know of the server's policy: plain data, no certificates.
+
+use core::time::Duration;
+
+/// Whether connections may, must or cannot be encrypted.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Encryption {
+    /// TLS is not to be had: SSLRequest gets `N`, a direct TLS hello is closed on.
+    Unavailable,
+    /// The client chooses.
+    Optional,
+    /// Logins in plaintext are refused with 28000. Cancel requests are exempt.
+    Required,
+}
+
+/// Default of [`Rules::login_timeout`], that of PostgreSQL's `authentication_timeout`.
+pub const DEFAULT_LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The rules of one connection.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Rules {
+    pub(crate) encryption: Encryption,
+    pub(crate) certificate_required: bool,
+    pub(crate) login_timeout: Duration,
+}
+
+impl Rules {
+    /// Rules with the default login timeout of 60 s and no client certificate required.
+    #[must_use]
+    pub fn new(encryption: Encryption) -> Self {
+        Self {
+            encryption,
+            certificate_required: false,
+            login_timeout: DEFAULT_LOGIN_TIMEOUT,
+        }
+    }
+
+    /// Requires a verified client certificate of every login. It cannot come over plaintext, so
+    /// this implies [`Encryption::Required`].
+    #[must_use]
+    pub fn require_certificate(mut self) -> Self {
+        self.certificate_required = true;
+        self.encryption = Encryption::Required;
+        self
+    }
+
+    /// The time from accept to the end of the login, all phases together.
+    #[must_use]
+    pub fn login_timeout(mut self, timeout: Duration) -> Self {
+        self.login_timeout = timeout;
+        self
+    }
+
+    /// The rules for a connection over a Unix socket: never TLS, and so exempt from requiring it
+    /// (PostgreSQL and PgBouncer alike).
+    #[must_use]
+    pub fn for_unix_socket(mut self) -> Self {
+        self.encryption = Encryption::Unavailable;
+        self.certificate_required = false;
+        self
+    }
+}
