@@ -27,6 +27,12 @@ impl Close {
         }
     }
 
+    /// The transport failed, as an adapter saw it.
+    #[must_use]
+    pub fn transport(why: &str) -> Self {
+        Self::silent(Reason::Transport(why.into()))
+    }
+
     /// For the log.
     #[must_use]
     pub fn reason(&self) -> &Reason {

@@ -7,17 +7,27 @@ mod auth;
 mod close;
 mod connection;
 mod error_response;
+mod front_door;
+mod handshake;
 mod login;
 mod policy;
+mod session;
 mod tls;
 mod wire;
+
+#[cfg(feature = "tokio")]
+#[path = "../runtimes/mod.rs"]
+pub mod runtimes;
 
 pub use auth::{AuthMethod, Authenticated};
 pub use close::{Close, Reason, Request};
 pub use connection::{Action, Answer, Connection, Question, Step, Upgrade};
 pub use error_response::{ErrorResponse, Severity, SqlState};
+pub use front_door::{FrontDoor, Peer, SessionPermit};
+pub use handshake::{Handshake, Output};
 pub use login::{Login, ProtocolVersion, Replication, Startup};
 pub use policy::{DEFAULT_LOGIN_TIMEOUT, Encryption, Rules};
+pub use session::Session;
 pub use tls::facts::{TlsFacts, TlsVersion};
 pub use wire::reply::Reply;
 pub use wire::request::CancelRequest;

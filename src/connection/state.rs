@@ -19,14 +19,13 @@ use crate::connection::{Action, Answer, Connection, Question, Step, Upgrade};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::login::{Login, ProtocolVersion, Startup};
 use crate::policy::{Encryption, Rules};
+use crate::tls::ALPN;
 use crate::tls::facts::TlsFacts;
 use crate::wire::reply::Reply;
 use crate::wire::request::{self, Packet, StartupFault};
 
 /// The first byte of a TLS record that carries a handshake message (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
-/// The one application protocol (IANA, "TLS ALPN Protocol IDs").
-pub(crate) const ALPN: &[u8] = b"postgresql";
 
 /// Which requests were answered, and the TLS session if there is one. Once set, nothing is unset.
 #[derive(Debug, Default)]

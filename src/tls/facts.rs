@@ -2,6 +2,7 @@
 
 use alloc::{string::String, vec::Vec};
 
+use rustls::CipherSuite;
 use rustls::pki_types::CertificateDer;
 
 /// Facts of one established TLS session. Made from the session itself and from nothing else, so
@@ -87,5 +88,33 @@ impl TlsFacts {
     #[must_use]
     pub fn resumed(&self) -> bool {
         self.resumed
+    }
+}
+
+/// IANA name and key length of the suites that rustls has (RFC 8446 §B.4, RFC 5289, RFC 7905).
+pub(crate) fn suite_name(suite: CipherSuite) -> (&'static str, u16) {
+    match suite {
+        CipherSuite::TLS13_AES_128_GCM_SHA256 => ("TLS_AES_128_GCM_SHA256", 128),
+        CipherSuite::TLS13_AES_256_GCM_SHA384 => ("TLS_AES_256_GCM_SHA384", 256),
+        CipherSuite::TLS13_CHACHA20_POLY1305_SHA256 => ("TLS_CHACHA20_POLY1305_SHA256", 256),
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256 => {
+            ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", 128)
+        }
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384 => {
+            ("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", 256)
+        }
+        CipherSuite::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256 => {
+            ("TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", 256)
+        }
+        CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256 => {
+            ("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", 128)
+        }
+        CipherSuite::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384 => {
+            ("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", 256)
+        }
+        CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256 => {
+            ("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", 256)
+        }
+        other => (other.as_str().unwrap_or("unknown"), 0),
     }
 }

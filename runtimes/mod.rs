@@ -1,0 +1,62 @@
+//! Adapters: they move bytes between a socket and the machine, keep time, and decide nothing.
+//!
+//! Each runtime has a module with the same names: `accept`, `accept_from`, `Stream`, and `serve`.
+//! What they share is written once, over the read and write traits of `futures-io`.
+
+mod accept;
+mod stream;
+
+#[cfg(feature = "tokio")]
+pub mod tokio;
+
+use core::cell::RefCell;
+use core::future::Future;
+use std::time::{Duration, Instant};
+
+use crate::{CancelRequest, Close};
+
+/// What a runtime has to offer besides its streams.
+pub(crate) trait Runtime {
+    /// Ends when the time has passed.
+    type Sleep: Future<Output = ()> + Send;
+
+    /// The runtime's clock.
+    fn now() -> Instant;
+
+    /// Sleeps for a while.
+    fn sleep(time: Duration) -> Self::Sleep;
+}
+
+/// What became of a connection.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Accepted<Session, Transport> {
+    /// A CancelRequest. Carry it out, then drop the transport: its end is all the answer the
+    /// client gets.
+    Cancel(CancelRequest, Transport),
+    /// It ended at the door. What there was to say was said; the transport is closed.
+    Refused(Close),
+    /// The client is in.
+    Session(Session),
+}
+
+/// Bytes read from a socket in one call, at most. One buffer per thread, borrowed within one
+/// poll: a connection that waits holds none.
+const SCRATCH: usize = 256 * 1024;
+
+thread_local! {
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Lends the thread's buffer. A nested borrow gets one of its own.
+fn with_scratch<T>(f: impl FnOnce(&mut [u8]) -> T) -> T {
+    BUFFER.with(|buffer| match buffer.try_borrow_mut() {
+        Ok(mut buffer) => {
+            if buffer.is_empty() {
+                buffer.resize(SCRATCH, 0);
+            }
+            f(&mut buffer)
+        }
+        Err(_) => f(&mut vec![0; 16 * 1024]),
+    })
+}

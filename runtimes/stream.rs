@@ -1,0 +1,211 @@
+//! An admitted connection as a stream of plaintext.
+
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use std::fmt;
+use std::io::{self, IoSlice, Write};
+
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::with_scratch;
+use crate::{Login, Session, SessionPermit};
+
+/// An admitted connection: reads and writes plaintext, whatever the transport carries.
+///
+/// Closing says close_notify under TLS and ends the transport's sending half; reading goes on
+/// until the peer has ended its own.
+pub(super) struct Stream<S> {
+    io: S,
+    session: Session,
+    /// Ciphertext read from the transport for which the session had no room.
+    rest: Vec<u8>,
+    _permit: Option<SessionPermit>,
+    closing: bool,
+}
+
+impl<S> fmt::Debug for Stream<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stream")
+            .field("session", &self.session)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S> Stream<S> {
+    pub(super) fn new(
+        io: S,
+        session: Session,
+        rest: Vec<u8>,
+        permit: Option<SessionPermit>,
+    ) -> Self {
+        Self {
+            io,
+            session,
+            rest,
+            _permit: permit,
+            closing: false,
+        }
+    }
+
+    /// Who came in, and over what.
+    #[must_use]
+    pub(super) fn login(&self) -> &Login {
+        self.session.login()
+    }
+
+    /// The transport underneath, for its addresses and options. Reading or writing it breaks TLS.
+    pub(super) fn get_ref(&self) -> &S {
+        &self.io
+    }
+}
+
+/// Lets the session write to the transport within one poll.
+struct Transport<'a, 'b, S> {
+    io: Pin<&'a mut S>,
+    cx: &'a mut Context<'b>,
+}
+
+fn or_would_block<T>(poll: Poll<io::Result<T>>) -> io::Result<T> {
+    match poll {
+        Poll::Ready(result) => result,
+        Poll::Pending => Err(io::ErrorKind::WouldBlock.into()),
+    }
+}
+
+impl<S: AsyncWrite> Write for Transport<'_, '_, S> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        or_would_block(self.io.as_mut().poll_write(self.cx, buf))
+    }
+
+    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+        or_would_block(self.io.as_mut().poll_write_vectored(self.cx, bufs))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        or_would_block(self.io.as_mut().poll_flush(self.cx))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
+    /// Sends all that waits.
+    fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.session.wants_transmit() {
+            let mut wire = Transport {
+                io: Pin::new(&mut self.io),
+                cx,
+            };
+            match self.session.transmit(&mut wire) {
+                Ok(0) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Ok(_) => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Poll::Pending,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Poll::Ready(Err(e)),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Feeds the session with what is left over, or what the transport has.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if !self.rest.is_empty() {
+            let rest = core::mem::take(&mut self.rest);
+            let mut wire = rest.as_slice();
+            let result = self.session.receive(&mut wire);
+            self.rest = wire.to_vec();
+            return Poll::Ready(result);
+        }
+        with_scratch(|scratch| {
+            let n = ready!(Pin::new(&mut self.io).poll_read(cx, scratch))?;
+            if n == 0 {
+                self.session.receive_eof();
+                return Poll::Ready(Ok(()));
+            }
+            let mut wire = scratch.get(..n).unwrap_or_default();
+            let result = self.session.receive(&mut wire);
+            self.rest = wire.to_vec();
+            Poll::Ready(result)
+        })
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        loop {
+            match this.session.read(buf) {
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                done => return Poll::Ready(done),
+            }
+            // The peer may wait for what we hold before it sends more.
+            if this.session.wants_transmit()
+                && let Poll::Ready(Err(e)) = this.poll_transmit(cx)
+            {
+                return Poll::Ready(Err(e));
+            }
+            if !this.session.is_encrypted() && this.rest.is_empty() {
+                return Pin::new(&mut this.io).poll_read(cx, buf);
+            }
+            if let Err(e) = ready!(this.poll_receive(cx)) {
+                // The alert, if it can still be sent; the error stands either way.
+                let _ = this.poll_transmit(cx);
+                return Poll::Ready(Err(e));
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.poll_write_vectored(cx, &[IoSlice::new(buf)])
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let this = self.get_mut();
+        if this.closing {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        if !this.session.is_encrypted() && !this.session.wants_transmit() {
+            return Pin::new(&mut this.io).poll_write_vectored(cx, bufs);
+        }
+        if bufs.iter().all(|b| b.is_empty()) {
+            return Poll::Ready(Ok(0));
+        }
+        loop {
+            let taken = this.session.write(bufs);
+            let sent = this.poll_transmit(cx);
+            if taken > 0 {
+                // Taken is taken: a failure shows in the next call.
+                return Poll::Ready(Ok(taken));
+            }
+            ready!(sent)?;
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_transmit(cx))?;
+        Pin::new(&mut this.io).poll_flush(cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        if !this.closing {
+            this.closing = true;
+            this.session.close();
+        }
+        ready!(this.poll_transmit(cx))?;
+        Pin::new(&mut this.io).poll_close(cx)
+    }
+}

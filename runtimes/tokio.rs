@@ -1,0 +1,158 @@
+//! The adapter for tokio.
+
+use core::pin::Pin;
+use core::task::{Context, Poll, ready};
+use std::io::{self, IoSlice};
+use std::time::{Duration, Instant};
+
+use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use ::tokio::time::Sleep;
+
+use super::{Accepted, Runtime};
+use crate::{FrontDoor, Login, Peer};
+
+struct Tokio;
+
+impl Runtime for Tokio {
+    type Sleep = Sleep;
+
+    fn now() -> Instant {
+        ::tokio::time::Instant::now().into_std()
+    }
+
+    fn sleep(time: Duration) -> Sleep {
+        ::tokio::time::sleep(time)
+    }
+}
+
+/// Takes a connection through the door, from its first byte to its admission.
+///
+/// The future always ends: by the door's login timeout at the latest, and a second more for the
+/// client to read why it was refused. Dropping it drops the connection.
+pub async fn accept<S>(stream: S, door: &FrontDoor) -> Accepted<Stream<S>, S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    accept_from(stream, Peer::Unknown, door).await
+}
+
+/// As [`accept`], for a connection whose other end is known.
+pub async fn accept_from<S>(stream: S, peer: Peer, door: &FrontDoor) -> Accepted<Stream<S>, S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    match super::accept::accept::<Tokio, _>(Compat(stream), peer, door).await {
+        Accepted::Cancel(request, stream) => Accepted::Cancel(request, stream.0),
+        Accepted::Refused(close) => Accepted::Refused(close),
+        Accepted::Session(stream) => Accepted::Session(Stream(stream)),
+    }
+}
+
+/// An admitted connection: reads and writes plaintext, whatever the transport carries.
+///
+/// Shutting down says close_notify under TLS and ends the transport's sending half.
+#[derive(Debug)]
+pub struct Stream<S>(super::stream::Stream<Compat<S>>);
+
+impl<S> Stream<S> {
+    /// Who came in, and over what.
+    #[must_use]
+    pub fn login(&self) -> &Login {
+        self.0.login()
+    }
+
+    /// The transport underneath, for its addresses and options. Reading or writing it breaks TLS.
+    pub fn get_ref(&self) -> &S {
+        &self.0.get_ref().0
+    }
+}
+
+/// A tokio stream with the traits of `futures-io`.
+struct Compat<S>(S);
+
+impl<S: AsyncRead + Unpin> futures_io::AsyncRead for Compat<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut buf = ReadBuf::new(buf);
+        ready!(Pin::new(&mut self.0).poll_read(cx, &mut buf))?;
+        Poll::Ready(Ok(buf.filled().len()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> futures_io::AsyncWrite for Compat<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let n = {
+            let space = buf.initialize_unfilled();
+            ready!(futures_io::AsyncRead::poll_read(
+                Pin::new(&mut self.0),
+                cx,
+                space
+            ))?
+        };
+        buf.advance(n);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        futures_io::AsyncWrite::poll_write(Pin::new(&mut self.0), cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        futures_io::AsyncWrite::poll_write_vectored(Pin::new(&mut self.0), cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        futures_io::AsyncWrite::poll_flush(Pin::new(&mut self.0), cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        futures_io::AsyncWrite::poll_close(Pin::new(&mut self.0), cx)
+    }
+}

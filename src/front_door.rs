@@ -1,0 +1,270 @@
+//! What all connections share: the configuration in force, and how many sessions there are.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use rustls::ServerConfig;
+use rustls::server::ClientHello;
+
+use crate::auth::AuthMethod;
+use crate::close::Close;
+use crate::connection::{Answer, Question};
+use crate::error_response::{ErrorResponse, SqlState};
+use crate::handshake::Handshake;
+use crate::login::Login;
+use crate::policy::{Encryption, Rules};
+use crate::tls::ALPN;
+use crate::tls::session::Select;
+
+/// The other end of a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Peer {
+    /// A TCP connection from this address.
+    Tcp(SocketAddr),
+    /// A Unix socket: never TLS, and exempt from requiring it.
+    Unix,
+    /// Some other stream; treated like TCP from nowhere.
+    Unknown,
+}
+
+impl std::fmt::Display for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix => f.write_str("[local]"),
+            Self::Unknown => f.write_str("[unknown]"),
+        }
+    }
+}
+
+/// The door's configuration, shared by all its connections. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct FrontDoor {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    current: RwLock<Arc<Snapshot>>,
+    auth_method: AuthMethod,
+    login_timeout: Duration,
+    max_sessions: usize,
+    sessions: AtomicUsize,
+}
+
+/// What one login uses from its start to its end, whatever is reloaded meanwhile.
+struct Snapshot {
+    rules: Rules,
+    select: Option<Arc<dyn Select + Send + Sync>>,
+}
+
+impl std::fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One certificate for everybody.
+struct Single(Arc<ServerConfig>);
+
+impl Select for Single {
+    fn select(&self, _: &ClientHello<'_>) -> Result<Arc<ServerConfig>, String> {
+        Ok(Arc::clone(&self.0))
+    }
+}
+
+impl FrontDoor {
+    /// A door without TLS: SSLRequest gets `N`.
+    #[must_use]
+    pub fn plain() -> Self {
+        Self::from_snapshot(Snapshot {
+            rules: Rules::new(Encryption::Unavailable),
+            select: None,
+        })
+    }
+
+    /// A door with a TLS configuration of one's own making. Its ALPN list is set to the one
+    /// protocol there is, `postgresql`.
+    #[must_use]
+    pub fn with_rustls(rules: Rules, config: Arc<ServerConfig>) -> Self {
+        let config = if config.alpn_protocols == [ALPN] {
+            config
+        } else {
+            let mut config = (*config).clone();
+            config.alpn_protocols = vec![ALPN.to_vec()];
+            Arc::new(config)
+        };
+        Self::from_snapshot(Snapshot {
+            rules,
+            select: Some(Arc::new(Single(config))),
+        })
+    }
+
+    fn from_snapshot(snapshot: Snapshot) -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                login_timeout: snapshot.rules.login_timeout,
+                current: RwLock::new(Arc::new(snapshot)),
+                auth_method: AuthMethod::Trust,
+                max_sessions: usize::MAX,
+                sessions: AtomicUsize::new(0),
+            }),
+        }
+    }
+
+    /// How clients prove who they are; [`AuthMethod::Trust`] unless said.
+    #[must_use]
+    pub fn auth_method(self, method: AuthMethod) -> Self {
+        self.change(|shared| shared.auth_method = method)
+    }
+
+    /// The time from accept to the end of the login; 60 s unless said.
+    #[must_use]
+    pub fn login_timeout(self, timeout: Duration) -> Self {
+        self.change(|shared| shared.login_timeout = timeout)
+    }
+
+    /// How many sessions there may be at once; one more is told 53300. Unlimited unless said.
+    #[must_use]
+    pub fn max_sessions(self, max: usize) -> Self {
+        self.change(|shared| shared.max_sessions = max)
+    }
+
+    /// Settings are made before the door is shared; a clone in use keeps its own.
+    fn change(mut self, change: impl FnOnce(&mut Shared)) -> Self {
+        if let Some(shared) = Arc::get_mut(&mut self.shared) {
+            change(shared);
+            return self;
+        }
+        let old = &self.shared;
+        let mut shared = Shared {
+            current: RwLock::new(self.current()),
+            auth_method: old.auth_method,
+            login_timeout: old.login_timeout,
+            max_sessions: old.max_sessions,
+            sessions: AtomicUsize::new(0),
+        };
+        change(&mut shared);
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    fn current(&self) -> Arc<Snapshot> {
+        // Nothing panics while holding the lock, and an Arc cannot be half written.
+        Arc::clone(
+            &self
+                .shared
+                .current
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        )
+    }
+
+    /// The machine for a connection accepted just now.
+    #[must_use]
+    pub fn handshake(&self, peer: &Peer) -> Handshake {
+        let snapshot = self.current();
+        let mut rules = snapshot
+            .rules
+            .clone()
+            .login_timeout(self.shared.login_timeout);
+        if *peer == Peer::Unix {
+            rules = rules.for_unix_socket();
+        }
+        Handshake::new(rules, snapshot.select.clone())
+    }
+
+    /// Decides about a login: whether there is room for one more session, and by which method it
+    /// proves itself. The permit counts the session while it lives.
+    #[must_use]
+    pub fn decide(&self, _question: &Question) -> (Answer, Option<SessionPermit>) {
+        let max = self.shared.max_sessions;
+        let entered =
+            self.shared
+                .sessions
+                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
+                    (n < max).then(|| n.saturating_add(1))
+                });
+        match entered {
+            Ok(_) => {
+                let permit = SessionPermit {
+                    shared: Arc::clone(&self.shared),
+                };
+                (Answer::Method(self.shared.auth_method), Some(permit))
+            }
+            Err(_) => {
+                let full = ErrorResponse::fatal(
+                    SqlState::TOO_MANY_CONNECTIONS,
+                    "sorry, too many clients already",
+                );
+                (Answer::Refuse(full), None)
+            }
+        }
+    }
+
+    /// Writes the one line about a client that got in: who, from where, over which TLS. Adapters
+    /// call it once per connection.
+    pub fn note_admitted(&self, peer: &Peer, login: &Login, took: Duration) {
+        let (version, cipher) = login.tls().map_or(("off", "none"), |tls| {
+            (tls.version().as_str(), tls.cipher())
+        });
+        // Debug formatting escapes whatever a client may put into its names.
+        tracing::info!(
+            target: "pgtls::ssl",
+            %peer,
+            user = ?String::from_utf8_lossy(login.user()),
+            database = ?String::from_utf8_lossy(login.database()),
+            tls = version,
+            cipher,
+            took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            "connection accepted"
+        );
+        if let Some(tls) = login.tls() {
+            tracing::debug!(
+                target: "pgtls::ssl",
+                %peer,
+                group = tls.group(),
+                sni = tls.sni(),
+                alpn = tls.alpn().is_some(),
+                resumed = tls.resumed(),
+                client_certificate = !tls.peer_certificates().is_empty(),
+                "TLS session"
+            );
+        }
+    }
+
+    /// Writes the one line about a connection that ended at the door. Adapters call it once per
+    /// connection. Clients that knock and leave are a matter for `debug`.
+    pub fn note_refused(&self, peer: &Peer, close: &Close) {
+        let (reason, code) = (close.reason(), close.reason().sqlstate());
+        if reason.is_noteworthy() {
+            tracing::info!(target: "pgtls::ssl", %peer, sqlstate = %code, reason = ?reason.to_string(), "connection refused");
+        } else {
+            tracing::debug!(target: "pgtls::ssl", %peer, %reason, "connection closed");
+        }
+    }
+
+    /// How many sessions there are now, logins under decision included.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.shared.sessions.load(Ordering::Relaxed)
+    }
+}
+
+/// A session's place among [`FrontDoor::max_sessions`], given back when dropped.
+#[derive(Debug)]
+pub struct SessionPermit {
+    shared: Arc<Shared>,
+}
+
+impl Drop for SessionPermit {
+    fn drop(&mut self) {
+        self.shared.sessions.fetch_sub(1, Ordering::Relaxed);
+    }
+}

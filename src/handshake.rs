@@ -1,0 +1,274 @@
+//! The pure machine and TLS joined: raw bytes on both sides, still no I/O.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::close::{Close, Reason};
+use crate::connection::{Action, Answer, Connection, Question, Step, Upgrade};
+use crate::policy::Rules;
+use crate::session::Session;
+use crate::tls::session::{Plaintext, Select, TlsSession};
+use crate::wire::request::{CancelRequest, MAX_PACKET};
+
+/// What the owner of a [`Handshake`] is to do.
+///
+/// `Cancel`, `Close` and `Done` are final.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Output {
+    /// Decide about this login and tell [`Handshake::answer`].
+    Ask(Question),
+    /// Cancel a query; answer nothing; close.
+    Cancel(CancelRequest),
+    /// Close; the farewell, if there is one, was sent before. Read and drop for a bounded moment
+    /// first, or a reset may eat it.
+    Close(Close),
+    /// The client is in.
+    Done(Box<Session>),
+    /// Send these bytes.
+    Send(Vec<u8>),
+    /// Wait for input, the end of the stream, or this time since accept.
+    Wait(Option<Duration>),
+}
+
+/// One connection from its first raw byte to the established session.
+///
+/// Give it one input, then drain [`Handshake::poll_output`] until it says `Wait`.
+pub struct Handshake {
+    connection: Connection,
+    select: Option<Arc<dyn Select + Send + Sync>>,
+    tls: Option<TlsSession>,
+    upgrade: Option<Upgrade>,
+    /// Plaintext received and not consumed: at most one packet.
+    input: Vec<u8>,
+    /// Replies that wait for company: they leave with the next flush, in one write.
+    held: Vec<u8>,
+    /// Bytes for the wire.
+    out: Vec<u8>,
+    /// The order that follows when `out` is sent.
+    order: Option<Output>,
+    peer_closed: bool,
+    over: bool,
+}
+
+impl fmt::Debug for Handshake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handshake")
+            .field("connection", &self.connection)
+            .field("tls", &self.tls.is_some())
+            .field("input", &self.input.len())
+            .field("over", &self.over)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Handshake {
+    pub(crate) fn new(rules: Rules, select: Option<Arc<dyn Select + Send + Sync>>) -> Self {
+        Self {
+            connection: Connection::new(rules),
+            select,
+            tls: None,
+            upgrade: None,
+            input: Vec::new(),
+            held: Vec::new(),
+            out: Vec::new(),
+            order: None,
+            peer_closed: false,
+            over: false,
+        }
+    }
+
+    /// Takes raw bytes from the transport and returns how many; the rest must be offered again
+    /// when `poll_output` says `Wait`, or belongs to the [`Session`] once that is there.
+    pub fn handle_input(&mut self, now: Duration, raw: &[u8]) -> usize {
+        let mut rest = raw;
+        while !self.over && self.order.is_none() && !rest.is_empty() {
+            let before = rest.len();
+            match &self.tls {
+                Some(_) => self.receive(&mut rest),
+                None => self.receive_plain(&mut rest),
+            }
+            self.advance(now);
+            if rest.len() == before {
+                break;
+            }
+        }
+        raw.len().saturating_sub(rest.len())
+    }
+
+    /// The transport has ended.
+    pub fn handle_eof(&mut self, now: Duration) {
+        self.peer_closed = true;
+        self.advance(now);
+    }
+
+    /// Time has passed; closes at the deadline.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        if let Step {
+            action: Action::Close(close),
+            ..
+        } = self.connection.handle_timeout(now)
+        {
+            // PostgreSQL's process exits on the spot: nothing more is said, not even in TLS.
+            self.held.clear();
+            self.out.clear();
+            self.end(Output::Close(close));
+        }
+    }
+
+    /// The decision about a login.
+    pub fn answer(&mut self, now: Duration, question: Question, answer: Answer) {
+        self.connection.answer(question, answer);
+        self.advance(now);
+    }
+
+    /// What to do next. After an input, call until it says `Wait`.
+    pub fn poll_output(&mut self) -> Output {
+        if !self.out.is_empty() {
+            return Output::Send(std::mem::take(&mut self.out));
+        }
+        self.order
+            .take()
+            .unwrap_or_else(|| Output::Wait(self.connection.poll_timeout()))
+    }
+
+    fn receive_plain(&mut self, rest: &mut &[u8]) {
+        let room = MAX_PACKET.saturating_sub(self.input.len()).min(rest.len());
+        if let Some((head, tail)) = rest.split_at_checked(room) {
+            self.input.extend_from_slice(head);
+            *rest = tail;
+        }
+    }
+
+    /// Feeds ciphertext to the TLS session.
+    fn receive(&mut self, rest: &mut &[u8]) {
+        let (Some(tls), Some(select)) = (&mut self.tls, &self.select) else {
+            return;
+        };
+        if let Err(why) = tls.receive(rest, select.as_ref(), &mut self.out) {
+            tls.take_wire(&mut self.out);
+            let close = match self.upgrade.take() {
+                Some(upgrade) => match self.connection.upgrade_failed(upgrade, why).action {
+                    Action::Close(close) => close,
+                    _ => return,
+                },
+                None => Close {
+                    reason: Reason::Tls(why),
+                    farewell: None,
+                },
+            };
+            self.held.clear();
+            self.end(Output::Close(close));
+            return;
+        }
+        if self.upgrade.is_some()
+            && let Some(facts) = tls.facts()
+            && let Some(upgrade) = self.upgrade.take()
+        {
+            self.connection.upgraded(upgrade, facts);
+        }
+    }
+
+    /// Lets the machine run until it waits for something.
+    fn advance(&mut self, now: Duration) {
+        while !self.over && self.order.is_none() {
+            self.pull_plaintext();
+            let Step { consumed, action } = self.connection.handle_input(now, &self.input);
+            self.input.drain(..consumed.min(self.input.len()));
+            match action {
+                Action::Admit(login) => {
+                    let session = Session::new(
+                        login,
+                        self.tls.take(),
+                        std::mem::take(&mut self.held),
+                        std::mem::take(&mut self.input),
+                    );
+                    self.end(Output::Done(Box::new(session)));
+                }
+                Action::Ask(question) => self.order = Some(Output::Ask(question)),
+                Action::BeginTls(upgrade) => self.begin_tls(upgrade),
+                Action::Cancel(request) => self.end(Output::Cancel(request)),
+                Action::Close(close) => self.say_goodbye(close),
+                Action::NeedInput if self.peer_closed => {
+                    if let Action::Close(close) = self.connection.handle_eof(&self.input).action {
+                        self.say_goodbye(close);
+                    } else {
+                        break;
+                    }
+                }
+                Action::NeedInput => {
+                    self.flush();
+                    if self.input.is_empty() {
+                        // A connection that waits holds no buffer.
+                        self.input = Vec::new();
+                    }
+                    break;
+                }
+                Action::Reply(reply) => reply.put(&mut self.held),
+            }
+        }
+    }
+
+    fn begin_tls(&mut self, upgrade: Upgrade) {
+        self.flush();
+        self.upgrade = Some(upgrade);
+        self.tls = Some(TlsSession::new());
+        // Whatever came behind an SSLRequest belongs to TLS: a ClientHello works there, and
+        // anything else breaks the handshake instead of reaching the packet parser.
+        let early = std::mem::take(&mut self.input);
+        let mut rest = early.as_slice();
+        while !self.over && !rest.is_empty() {
+            let before = rest.len();
+            self.receive(&mut rest);
+            if rest.len() == before {
+                break;
+            }
+        }
+    }
+
+    fn pull_plaintext(&mut self) {
+        if self.upgrade.is_some() {
+            return;
+        }
+        let Some(tls) = &mut self.tls else { return };
+        match tls.read_up_to(&mut self.input, MAX_PACKET) {
+            Plaintext::Bytes(_) | Plaintext::Empty => {}
+            Plaintext::Closed | Plaintext::Truncated => self.peer_closed = true,
+        }
+    }
+
+    fn say_goodbye(&mut self, close: Close) {
+        if close.reason == Reason::DeadlinePassed {
+            self.held.clear();
+        } else {
+            close.put_farewell(&mut self.held);
+            self.flush();
+            if let Some(tls) = &mut self.tls {
+                tls.close();
+                tls.take_wire(&mut self.out);
+            }
+        }
+        self.end(Output::Close(close));
+    }
+
+    /// Moves what waits to the wire, encrypted if TLS is up.
+    fn flush(&mut self) {
+        match &mut self.tls {
+            None => self.out.append(&mut self.held),
+            Some(tls) => {
+                if !self.held.is_empty() {
+                    // At most a few kilobytes, well under rustls' limit of 64.
+                    tls.write(&self.held);
+                    self.held.clear();
+                }
+                tls.take_wire(&mut self.out);
+            }
+        }
+    }
+
+    fn end(&mut self, order: Output) {
+        self.over = true;
+        self.order = Some(order);
+    }
+}

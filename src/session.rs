@@ -1,0 +1,215 @@
+//! After login: plaintext on one side, the wire on the other.
+
+use std::fmt;
+use std::io::{self, IoSlice, Read, Write};
+
+use rustls::server::ClientHello;
+
+use crate::login::Login;
+use crate::tls::session::{Plaintext, Select, TlsSession};
+
+/// How much may wait for a plain transport, as rustls has it for TLS.
+const MAX_WAITING: usize = 64 * 1024;
+
+/// An admitted connection, sans-IO: [`Session::receive`] and [`Session::transmit`] face the
+/// transport, [`Session::read`] and [`Session::write`] the server behind the door.
+///
+/// AuthenticationOk waits inside and leaves with the server's first bytes, in one write.
+pub struct Session {
+    login: Box<Login>,
+    tls: Option<TlsSession>,
+    /// Plaintext to be sent; under TLS only until the first write.
+    held: Vec<u8>,
+    /// Plaintext received, not yet read.
+    received: Vec<u8>,
+    taken: usize,
+    eof: bool,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("login", &self.login)
+            .finish_non_exhaustive()
+    }
+}
+
+struct NoMoreHellos;
+
+impl Select for NoMoreHellos {
+    fn select(&self, _: &ClientHello<'_>) -> Result<std::sync::Arc<rustls::ServerConfig>, String> {
+        Err("the handshake is over".into())
+    }
+}
+
+impl Session {
+    pub(crate) fn new(
+        login: Box<Login>,
+        tls: Option<TlsSession>,
+        held: Vec<u8>,
+        received: Vec<u8>,
+    ) -> Self {
+        Self {
+            login,
+            tls,
+            held,
+            received,
+            taken: 0,
+            eof: false,
+        }
+    }
+
+    /// Who came in.
+    #[must_use]
+    pub fn login(&self) -> &Login {
+        &self.login
+    }
+
+    /// Whether the connection is encrypted.
+    #[must_use]
+    pub fn is_encrypted(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// Takes bytes that came over the transport from the front of `wire`. Bytes that are left
+    /// must be offered again when some plaintext has been read.
+    ///
+    /// # Errors
+    /// The peer broke TLS (`InvalidData`). What is left to be sent is an alert.
+    pub fn receive(&mut self, wire: &mut &[u8]) -> io::Result<()> {
+        match &mut self.tls {
+            Some(tls) => {
+                let mut no_hello_no_alert = Vec::new();
+                tls.receive(wire, &NoMoreHellos, &mut no_hello_no_alert)
+                    .map_err(|why| {
+                        self.held.clear();
+                        io::Error::new(io::ErrorKind::InvalidData, why)
+                    })
+            }
+            None => {
+                if self.received.len() < MAX_WAITING {
+                    self.received.extend_from_slice(wire);
+                    *wire = &[];
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// The transport has ended.
+    pub fn receive_eof(&mut self) {
+        self.eof = true;
+        if let Some(tls) = &mut self.tls {
+            tls.eof();
+        }
+    }
+
+    /// Reads plaintext. `Ok(0)` is the end of the stream; an empty `buf` reads nothing.
+    ///
+    /// # Errors
+    /// `WouldBlock`: nothing there yet, [`Session::receive`] more. `UnexpectedEof`: the transport
+    /// ended without close_notify, so bytes may be missing.
+    pub fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let mut waiting = self.received.get(self.taken..).unwrap_or_default();
+        if !waiting.is_empty() {
+            let n = waiting.read(buf)?;
+            self.taken = self.taken.saturating_add(n);
+            if self.taken >= self.received.len() {
+                (self.received, self.taken) = (Vec::new(), 0);
+            }
+            return Ok(n);
+        }
+        let plain = match &mut self.tls {
+            Some(tls) => tls.read(buf),
+            None if self.eof => Plaintext::Closed,
+            None => Plaintext::Empty,
+        };
+        match plain {
+            Plaintext::Bytes(n) => Ok(n),
+            Plaintext::Closed => Ok(0),
+            Plaintext::Empty => Err(io::ErrorKind::WouldBlock.into()),
+            Plaintext::Truncated => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    /// Takes plaintext for the peer and returns how much; 0 while 64 KiB wait to be transmitted.
+    pub fn write(&mut self, plain: &[IoSlice<'_>]) -> usize {
+        let Some(tls) = &mut self.tls else {
+            let mut taken = 0_usize;
+            for slice in plain {
+                let room = MAX_WAITING.saturating_sub(self.held.len()).min(slice.len());
+                self.held
+                    .extend_from_slice(slice.get(..room).unwrap_or_default());
+                taken = taken.saturating_add(room);
+            }
+            return taken;
+        };
+        if self.held.is_empty() {
+            return tls.write_vectored(plain);
+        }
+        // The login's last words and the server's first share a record.
+        let mut all = Vec::with_capacity(plain.len().saturating_add(1));
+        all.push(IoSlice::new(&self.held));
+        all.extend(plain.iter().map(|s| IoSlice::new(s)));
+        let taken = tls.write_vectored(&all);
+        let held = self.held.len().min(taken);
+        self.held.drain(..held);
+        taken.saturating_sub(held)
+    }
+
+    /// Whether bytes wait to be transmitted.
+    #[must_use]
+    pub fn wants_transmit(&self) -> bool {
+        !self.held.is_empty() || self.tls.as_ref().is_some_and(TlsSession::wants_write)
+    }
+
+    /// Whether [`Session::receive`] has room.
+    #[must_use]
+    pub fn wants_receive(&self) -> bool {
+        match &self.tls {
+            Some(tls) => tls.wants_read(),
+            None => self.received.len() < MAX_WAITING,
+        }
+    }
+
+    /// Sends what waits, with at most one (vectored) write per call; 0 when nothing waits.
+    ///
+    /// # Errors
+    /// Those of `wire`; nothing is lost by them.
+    pub fn transmit(&mut self, wire: &mut dyn Write) -> io::Result<usize> {
+        match &mut self.tls {
+            Some(tls) => {
+                if !self.held.is_empty() {
+                    let taken = tls.write(&self.held);
+                    self.held.drain(..taken.min(self.held.len()));
+                }
+                if tls.wants_write() {
+                    tls.write_wire(wire)
+                } else {
+                    Ok(0)
+                }
+            }
+            None if self.held.is_empty() => Ok(0),
+            None => {
+                let n = wire.write(&self.held)?;
+                self.held.drain(..n.min(self.held.len()));
+                if self.held.is_empty() {
+                    self.held = Vec::new();
+                }
+                Ok(n)
+            }
+        }
+    }
+
+    /// Says that nothing more will be written: queues close_notify under TLS. The transport's own
+    /// end is for the owner to close once all is transmitted.
+    pub fn close(&mut self) {
+        if let Some(tls) = &mut self.tls {
+            if !self.held.is_empty() {
+                let taken = tls.write(&self.held);
+                self.held.drain(..taken.min(self.held.len()));
+            }
+            tls.close();
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! The one place that drives rustls: ciphertext in, ciphertext and plaintext out.
+
+use std::io::{self, BufRead, Read, Write};
+use std::sync::Arc;
+
+use rustls::server::{Acceptor, ClientHello};
+use rustls::{HandshakeKind, ServerConfig, ServerConnection};
+
+use crate::tls::facts::{TlsFacts, TlsVersion, suite_name};
+
+/// Picks the configuration for a ClientHello; `Err` says why there is none.
+pub(crate) trait Select {
+    fn select(&self, hello: &ClientHello<'_>) -> Result<Arc<ServerConfig>, String>;
+}
+
+/// One TLS connection, from its ClientHello on.
+#[derive(Debug)]
+pub(crate) struct TlsSession {
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Failed,
+    Hello(Box<Hello>),
+    Running(Box<ServerConnection>),
+}
+
+struct Hello(Acceptor);
+
+impl std::fmt::Debug for Hello {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Hello")
+    }
+}
+
+/// What came out of the plaintext side.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Plaintext {
+    /// This many bytes.
+    Bytes(usize),
+    /// None for now.
+    Empty,
+    /// The peer said close_notify: no more will come.
+    Closed,
+    /// The stream ended without close_notify: data may be missing.
+    Truncated,
+}
+
+impl TlsSession {
+    pub(crate) fn new() -> Self {
+        Self {
+            stage: Stage::Hello(Box::new(Hello(Acceptor::default()))),
+        }
+    }
+
+    /// Takes ciphertext from the front of `wire`, as much as there is room for. What has to be
+    /// sent is left for [`TlsSession::write_wire`], but for an alert about the ClientHello: there
+    /// is no session to carry it, so it is put into `alert`.
+    pub(crate) fn receive(
+        &mut self,
+        wire: &mut &[u8],
+        select: &dyn Select,
+        alert: &mut Vec<u8>,
+    ) -> Result<(), String> {
+        if let Stage::Hello(hello) = &mut self.stage {
+            match accept(&mut hello.0, wire, select, alert) {
+                Ok(None) => return Ok(()),
+                Ok(Some(running)) => self.stage = Stage::Running(Box::new(running)),
+                Err(why) => {
+                    self.stage = Stage::Failed;
+                    return Err(why);
+                }
+            }
+        }
+        let Stage::Running(connection) = &mut self.stage else {
+            return Err("the TLS session has failed".into());
+        };
+        feed(connection, wire)
+    }
+
+    /// What is known of the session, once its handshake is done.
+    pub(crate) fn facts(&self) -> Option<TlsFacts> {
+        let Stage::Running(connection) = &self.stage else {
+            return None;
+        };
+        if connection.is_handshaking() {
+            return None;
+        }
+        let suite = connection.negotiated_cipher_suite()?;
+        let (cipher, cipher_bits) = suite_name(suite.suite());
+        Some(TlsFacts {
+            version: match connection.protocol_version()? {
+                rustls::ProtocolVersion::TLSv1_2 => TlsVersion::Tls12,
+                _ => TlsVersion::Tls13,
+            },
+            cipher,
+            cipher_bits,
+            group: connection
+                .negotiated_key_exchange_group()
+                .and_then(|g| g.name().as_str()),
+            sni: connection.server_name().map(str::to_owned),
+            alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
+            peer_certificates: connection
+                .peer_certificates()
+                .map(|chain| chain.iter().map(|c| c.clone().into_owned()).collect())
+                .unwrap_or_default(),
+            resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
+        })
+    }
+
+    /// Reads plaintext into `buf`.
+    pub(crate) fn read(&mut self, buf: &mut [u8]) -> Plaintext {
+        let Stage::Running(connection) = &mut self.stage else {
+            return Plaintext::Empty;
+        };
+        match connection.reader().read(buf) {
+            Ok(0) => Plaintext::Closed,
+            Ok(n) => Plaintext::Bytes(n),
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Plaintext::Truncated,
+            Err(_) => Plaintext::Empty,
+        }
+    }
+
+    /// Appends plaintext to `into` until that holds `limit` bytes.
+    pub(crate) fn read_up_to(&mut self, into: &mut Vec<u8>, limit: usize) -> Plaintext {
+        let Stage::Running(connection) = &mut self.stage else {
+            return Plaintext::Empty;
+        };
+        let before = into.len();
+        let mut reader = connection.reader();
+        loop {
+            let room = limit.saturating_sub(into.len());
+            let end = match reader.fill_buf() {
+                Ok([]) => Plaintext::Closed,
+                Ok(_) if room == 0 => Plaintext::Empty,
+                Ok(chunk) => {
+                    let n = chunk.len().min(room);
+                    into.extend_from_slice(chunk.get(..n).unwrap_or_default());
+                    reader.consume(n);
+                    continue;
+                }
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Plaintext::Truncated,
+                Err(_) => Plaintext::Empty,
+            };
+            let taken = into.len().saturating_sub(before);
+            return if taken > 0 {
+                Plaintext::Bytes(taken)
+            } else {
+                end
+            };
+        }
+    }
+
+    /// Encrypts plaintext; takes less than offered while much waits to be sent.
+    pub(crate) fn write(&mut self, plain: &[u8]) -> usize {
+        let Stage::Running(connection) = &mut self.stage else {
+            return 0;
+        };
+        connection.writer().write(plain).unwrap_or(0)
+    }
+
+    /// Encrypts several slices of plaintext; see [`TlsSession::write`].
+    pub(crate) fn write_vectored(&mut self, plain: &[io::IoSlice<'_>]) -> usize {
+        let Stage::Running(connection) = &mut self.stage else {
+            return 0;
+        };
+        connection.writer().write_vectored(plain).unwrap_or(0)
+    }
+
+    /// Queues close_notify.
+    pub(crate) fn close(&mut self) {
+        if let Stage::Running(connection) = &mut self.stage {
+            connection.send_close_notify();
+        }
+    }
+
+    /// The transport has ended.
+    pub(crate) fn eof(&mut self) {
+        if let Stage::Running(connection) = &mut self.stage {
+            // Only tells rustls that the stream is over; there are no bytes to fail on.
+            let _ = connection.read_tls(&mut io::empty());
+        }
+    }
+
+    /// Whether ciphertext waits to be sent.
+    pub(crate) fn wants_write(&self) -> bool {
+        matches!(&self.stage, Stage::Running(connection) if connection.wants_write())
+    }
+
+    /// Whether ciphertext can be taken; not while much plaintext is unread.
+    pub(crate) fn wants_read(&self) -> bool {
+        match &self.stage {
+            Stage::Failed => false,
+            Stage::Hello(_) => true,
+            Stage::Running(connection) => connection.wants_read(),
+        }
+    }
+
+    /// Sends ciphertext; one call is at most one vectored write.
+    pub(crate) fn write_wire(&mut self, wire: &mut dyn Write) -> io::Result<usize> {
+        match &mut self.stage {
+            Stage::Running(connection) => connection.write_tls(wire),
+            Stage::Failed | Stage::Hello(_) => Ok(0),
+        }
+    }
+
+    /// Appends all waiting ciphertext.
+    pub(crate) fn take_wire(&mut self, out: &mut Vec<u8>) {
+        if let Stage::Running(connection) = &mut self.stage {
+            drain_wire(connection, out);
+        }
+    }
+}
+
+fn accept(
+    acceptor: &mut Acceptor,
+    wire: &mut &[u8],
+    select: &dyn Select,
+    out: &mut Vec<u8>,
+) -> Result<Option<ServerConnection>, String> {
+    // The acceptor takes at most 4 KiB a call; a large ClientHello needs several.
+    while !wire.is_empty() {
+        acceptor.read_tls(wire).map_err(|e| e.to_string())?;
+        let accepted = match acceptor.accept() {
+            Ok(None) => continue,
+            Ok(Some(accepted)) => accepted,
+            Err((error, mut alert)) => {
+                let _ = alert.write_all(out);
+                return Err(describe(&error));
+            }
+        };
+        let config = select.select(&accepted.client_hello())?;
+        return match accepted.into_connection(config) {
+            Ok(connection) => Ok(Some(connection)),
+            Err((error, mut alert)) => {
+                let _ = alert.write_all(out);
+                Err(describe(&error))
+            }
+        };
+    }
+    Ok(None)
+}
+
+fn feed(connection: &mut ServerConnection, wire: &mut &[u8]) -> Result<(), String> {
+    // Also with no input: a ClientHello taken by the acceptor may have more behind it.
+    loop {
+        connection.process_new_packets().map_err(|e| describe(&e))?;
+        if wire.is_empty() || !connection.wants_read() {
+            return Ok(());
+        }
+        if connection.read_tls(wire).map_err(|e| e.to_string())? == 0 {
+            return Ok(());
+        }
+    }
+}
+
+fn drain_wire(connection: &mut ServerConnection, out: &mut Vec<u8>) {
+    while connection.wants_write() {
+        // Writing to a Vec does not fail.
+        if !matches!(connection.write_tls(out), Ok(1..)) {
+            return;
+        }
+    }
+}
+
+/// The text for the log, with PostgreSQL's advice where a version is the trouble.
+fn describe(error: &rustls::Error) -> String {
+    use rustls::{Error, PeerIncompatible};
+    match error {
+        Error::InvalidCertificate(_) => {
+            format!("client certificate verification failed: {error}")
+        }
+        Error::PeerIncompatible(
+            PeerIncompatible::SupportedVersionsExtensionRequired
+            | PeerIncompatible::Tls12NotOffered
+            | PeerIncompatible::Tls12NotOfferedOrEnabled
+            | PeerIncompatible::Tls13RequiredForQuic,
+        ) => format!("{error}; the client offers no TLS version from 1.2 to 1.3"),
+        _ => error.to_string(),
+    }
+}
