@@ -10,12 +10,13 @@ use rustls::server::ClientHello;
 
 use crate::auth::AuthMethod;
 use crate::close::Close;
+use crate::config::{ConfigError, SslConfig, SslMode};
 use crate::connection::{Answer, Question};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::handshake::Handshake;
 use crate::login::Login;
 use crate::policy::{Encryption, Rules};
-use crate::tls::ALPN;
+use crate::tls::{self, ALPN};
 use crate::tls::session::Select;
 
 /// The other end of a connection.
@@ -49,6 +50,7 @@ pub struct FrontDoor {
 #[derive(Debug)]
 struct Shared {
     current: RwLock<Arc<Snapshot>>,
+    config: Option<SslConfig>,
     auth_method: AuthMethod,
     login_timeout: Duration,
     max_sessions: usize,
@@ -66,6 +68,21 @@ impl std::fmt::Debug for Snapshot {
         f.debug_struct("Snapshot")
             .field("rules", &self.rules)
             .finish_non_exhaustive()
+    }
+}
+
+impl Snapshot {
+    fn load(config: &SslConfig) -> Result<Self, ConfigError> {
+        let rules = match config.mode() {
+            SslMode::Disable => Rules::new(Encryption::Unavailable),
+            SslMode::Allow | SslMode::Prefer => Rules::new(Encryption::Optional),
+            SslMode::Require => Rules::new(Encryption::Required),
+            SslMode::VerifyCA => Rules::new(Encryption::Required).require_certificate(),
+            SslMode::VerifyFull => Rules::new(Encryption::Required).require_certificate_of_user(),
+        };
+        let select = tls::config::load(config)?
+            .map(|tls| Arc::new(Single(tls)) as Arc<dyn Select + Send + Sync>);
+        Ok(Self { rules, select })
     }
 }
 
@@ -105,11 +122,48 @@ impl FrontDoor {
         })
     }
 
+    /// A door as configured.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with the configuration, with its file and what mends it.
+    pub fn new(config: SslConfig) -> Result<Self, ConfigError> {
+        let door = Self::from_snapshot(Snapshot::load(&config)?);
+        Ok(door.change(|shared| shared.config = Some(config)))
+    }
+
+    /// Reads the files of the configuration anew, all or nothing: on an error the one in force
+    /// stays. Logins in flight and sessions keep what they began with. Without files of its own
+    /// ([`FrontDoor::plain`], [`FrontDoor::with_rustls`]) a door has nothing to reload.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with the configuration, with its file and what mends it.
+    pub fn reload(&self) -> Result<(), ConfigError> {
+        let Some(config) = &self.shared.config else {
+            return Ok(());
+        };
+        match Snapshot::load(config) {
+            Ok(snapshot) => {
+                *self
+                    .shared
+                    .current
+                    .write()
+                    .unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+                tracing::info!(target: "pgtls::ssl", "SSL configuration reloaded");
+                Ok(())
+            }
+            Err(error) => {
+                tracing::warn!(target: "pgtls::ssl", %error, "SSL configuration was not reloaded");
+                Err(error)
+            }
+        }
+    }
+
     fn from_snapshot(snapshot: Snapshot) -> Self {
         Self {
             shared: Arc::new(Shared {
                 login_timeout: snapshot.rules.login_timeout,
                 current: RwLock::new(Arc::new(snapshot)),
+                config: None,
                 auth_method: AuthMethod::Trust,
                 max_sessions: usize::MAX,
                 sessions: AtomicUsize::new(0),
@@ -144,6 +198,7 @@ impl FrontDoor {
         let old = &self.shared;
         let mut shared = Shared {
             current: RwLock::new(self.current()),
+            config: old.config.clone(),
             auth_method: old.auth_method,
             login_timeout: old.login_timeout,
             max_sessions: old.max_sessions,

@@ -4,7 +4,10 @@
 extern crate alloc;
 
 mod auth;
+#[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]
+mod certificates;
 mod close;
+mod config;
 mod connection;
 mod error_response;
 mod front_door;
@@ -20,7 +23,10 @@ mod wire;
 pub mod runtimes;
 
 pub use auth::{AuthMethod, Authenticated};
+#[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]
+pub use certificates::{CertificateError, CertificateManager, TestCertificates};
 pub use close::{Close, Reason, Request};
+pub use config::{ConfigError, Origin, SslConfig, SslMode, UnknownSslMode};
 pub use connection::{Action, Answer, Connection, Question, Step, Upgrade};
 pub use error_response::{ErrorResponse, Severity, SqlState};
 pub use front_door::{FrontDoor, Peer, SessionPermit};

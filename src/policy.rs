@@ -22,6 +22,7 @@ pub const DEFAULT_LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
 pub struct Rules {
     pub(crate) encryption: Encryption,
     pub(crate) certificate_required: bool,
+    pub(crate) certificate_names_user: bool,
     pub(crate) login_timeout: Duration,
 }
 
@@ -32,6 +33,7 @@ impl Rules {
         Self {
             encryption,
             certificate_required: false,
+            certificate_names_user: false,
             login_timeout: DEFAULT_LOGIN_TIMEOUT,
         }
     }
@@ -43,6 +45,14 @@ impl Rules {
         self.certificate_required = true;
         self.encryption = Encryption::Required;
         self
+    }
+
+    /// Requires a verified client certificate whose first common name is the user, byte for byte
+    /// (PostgreSQL's `clientcert=verify-full`).
+    #[must_use]
+    pub fn require_certificate_of_user(mut self) -> Self {
+        self.certificate_names_user = true;
+        self.require_certificate()
     }
 
     /// The time from accept to the end of the login, all phases together.
@@ -58,6 +68,7 @@ impl Rules {
     pub fn for_unix_socket(mut self) -> Self {
         self.encryption = Encryption::Unavailable;
         self.certificate_required = false;
+        self.certificate_names_user = false;
         self
     }
 }

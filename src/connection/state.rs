@@ -13,7 +13,7 @@
 
 use alloc::{boxed::Box, string::String, sync::Arc};
 
-use crate::auth::{self, Authenticated};
+use crate::auth::{self, AuthMethod, Authenticated};
 use crate::close::{Close, Reason, Request};
 use crate::connection::{Action, Answer, Connection, Question, Step, Upgrade};
 use crate::error_response::{ErrorResponse, SqlState};
@@ -21,6 +21,7 @@ use crate::login::{Login, ProtocolVersion, Startup};
 use crate::policy::{Encryption, Rules};
 use crate::tls::ALPN;
 use crate::tls::facts::TlsFacts;
+use crate::tls::identity::{self, NoName};
 use crate::wire::reply::Reply;
 use crate::wire::request::{self, Packet, StartupFault};
 
@@ -76,6 +77,9 @@ impl State {
         }
         *self = if upgrade.direct && facts.alpn() != Some(ALPN) {
             Self::Closing(Close::silent(Reason::DirectTlsWithoutAlpn))
+        } else if let Some(why) = poisoned_name(&facts) {
+            // PostgreSQL gives up at the end of the handshake (`be_tls_open_server`).
+            Self::Closing(Close::silent(Reason::Tls(why)))
         } else {
             negotiation.tls = Some(Arc::new(facts));
             Self::Negotiating
@@ -252,6 +256,10 @@ fn decide(
     }
     match auth::without_questions(method) {
         Some(proof) => {
+            // The name is judged last, and a mismatch fails in the method's words.
+            if rules.certificate_names_user {
+                certificate_names_user(method, &startup, tls.as_deref())?;
+            }
             let version = negotiated(startup.asked);
             Ok((
                 proof,
@@ -337,6 +345,40 @@ fn certificate_missing() -> Close {
         "connection requires a valid client certificate",
     );
     Close::spoken(Reason::CertificateMissing, error)
+}
+
+fn certificate_names_user(
+    method: AuthMethod,
+    startup: &Startup,
+    tls: Option<&TlsFacts>,
+) -> Result<(), Close> {
+    let leaf = tls.and_then(|t| t.peer_certificates().first());
+    let cause = match leaf.map(identity::common_name) {
+        Some(Ok(name)) if name == startup.user => return Ok(()),
+        Some(Ok(name)) => alloc::format!("its common name is {:?}", lossy(&name)),
+        Some(Err(why)) => alloc::format!("{why}"),
+        None => "there is none".into(),
+    };
+    let user = lossy(&startup.user);
+    let error = ErrorResponse::fatal(
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+        alloc::format!(
+            "\"{}\" authentication failed for user \"{user}\"",
+            method.as_str()
+        ),
+    );
+    Err(Close::spoken(
+        Reason::CertificateName { user, cause },
+        error,
+    ))
+}
+
+/// A zero byte in the common name, which could make it look shorter than it is.
+fn poisoned_name(facts: &TlsFacts) -> Option<String> {
+    match identity::common_name(facts.peer_certificates().first()?) {
+        Err(why @ NoName::EmbeddedNull) => Some(alloc::format!("{why}")),
+        Err(NoName::Missing | NoName::Unparsable | NoName::UnusualString) | Ok(_) => None,
+    }
 }
 
 fn rejected(startup: &Startup) -> Close {
