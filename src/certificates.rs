@@ -162,7 +162,11 @@ impl CertificateManager {
         let certs = TestCertificates { directory };
         let path = |name: &&str| certs.directory.join(name);
         if TestCertificates::ALL.iter().any(|name| path(name).exists()) {
-            return match TestCertificates::ALL.iter().map(|n| path(n)).find(|p| !p.exists()) {
+            return match TestCertificates::ALL
+                .iter()
+                .map(|n| path(n))
+                .find(|p| !p.exists())
+            {
                 Some(missing) => Err(CertificateError::Incomplete {
                     directory: certs.directory,
                     missing,
@@ -223,7 +227,8 @@ impl CertificateManager {
         let path = certificate.into();
         let config = SslConfig::new(SslMode::Prefer, &path, key);
         load(&config)?;
-        for certificate in crate::tls::config::certificates(&config.certificate, "SSL certificate")? {
+        for certificate in crate::tls::config::certificates(&config.certificate, "SSL certificate")?
+        {
             check_dates(&path, &certificate)?;
         }
         Ok(())
@@ -240,7 +245,10 @@ fn check_dates(path: &Path, certificate: &[u8]) -> Result<(), CertificateError> 
     };
     let parsed = x509_cert::Certificate::from_der(certificate).map_err(unparsable)?;
     let validity = parsed.tbs_certificate().validity();
-    #[expect(clippy::disallowed_methods, reason = "whether a certificate is in date now")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "whether a certificate is in date now"
+    )]
     let now = SystemTime::now();
     if now < validity.not_before.to_system_time() {
         return Err(CertificateError::NotYetValid {
@@ -305,7 +313,9 @@ fn server_params(name: &str) -> Result<CertificateParams, rcgen::Error> {
 fn params(common_name: &str, names: Vec<SanType>) -> CertificateParams {
     let mut params = CertificateParams::default();
     params.distinguished_name = rcgen::DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, common_name);
+    params
+        .distinguished_name
+        .push(DnType::CommonName, common_name);
     params.subject_alt_names = names;
     #[expect(clippy::disallowed_methods, reason = "validity counts from now")]
     let now = SystemTime::now();
@@ -381,7 +391,10 @@ mod tests {
         }
         fs::remove_file(certs.client_key()).unwrap();
         let error = CertificateManager::setup_test_certs_in(&dir).unwrap_err();
-        assert!(error.to_string().contains("client.key is missing"), "{error}");
+        assert!(
+            error.to_string().contains("client.key is missing"),
+            "{error}"
+        );
         // Nothing but the set is left lying about.
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 5);
     }
@@ -399,7 +412,9 @@ mod tests {
         fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).unwrap();
         let error = CertificateManager::verify_cert_files(&certificate, &key).unwrap_err();
         assert!(
-            error.to_string().contains("has group or world access (mode 0644)"),
+            error
+                .to_string()
+                .contains("has group or world access (mode 0644)"),
             "{error}"
         );
     }

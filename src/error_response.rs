@@ -18,14 +18,30 @@ macro_rules! sqlstates {
 }
 
 sqlstates! {
-    /// 08P01, protocol_violation.
-    PROTOCOL_VIOLATION = b"08P01";
     /// 08006, connection_failure.
     CONNECTION_FAILURE = b"08006";
+    /// 08P01, protocol_violation.
+    PROTOCOL_VIOLATION = b"08P01";
     /// 0A000, feature_not_supported.
     FEATURE_NOT_SUPPORTED = b"0A000";
+    /// 22021, character_not_in_repertoire.
+    CHARACTER_NOT_IN_REPERTOIRE = b"22021";
     /// 22023, invalid_parameter_value.
     INVALID_PARAMETER_VALUE = b"22023";
+    /// 23502, not_null_violation.
+    NOT_NULL_VIOLATION = b"23502";
+    /// 23503, foreign_key_violation.
+    FOREIGN_KEY_VIOLATION = b"23503";
+    /// 23505, unique_violation.
+    UNIQUE_VIOLATION = b"23505";
+    /// 23514, check_violation.
+    CHECK_VIOLATION = b"23514";
+    /// 25001, active_sql_transaction.
+    ACTIVE_SQL_TRANSACTION = b"25001";
+    /// 25006, read_only_sql_transaction.
+    READ_ONLY_SQL_TRANSACTION = b"25006";
+    /// 25P01, no_active_sql_transaction.
+    NO_ACTIVE_SQL_TRANSACTION = b"25P01";
     /// 25P02, in_failed_sql_transaction.
     IN_FAILED_SQL_TRANSACTION = b"25P02";
     /// 28000, invalid_authorization_specification.
@@ -34,22 +50,54 @@ sqlstates! {
     INVALID_PASSWORD = b"28P01";
     /// 3D000, invalid_catalog_name.
     INVALID_CATALOG_NAME = b"3D000";
+    /// 40001, serialization_failure.
+    SERIALIZATION_FAILURE = b"40001";
+    /// 42000, syntax_error_or_access_rule_violation.
+    SYNTAX_ERROR_OR_ACCESS_RULE_VIOLATION = b"42000";
+    /// 42501, insufficient_privilege.
+    INSUFFICIENT_PRIVILEGE = b"42501";
     /// 42601, syntax_error.
     SYNTAX_ERROR = b"42601";
+    /// 42702, ambiguous_column.
+    AMBIGUOUS_COLUMN = b"42702";
+    /// 42703, undefined_column.
+    UNDEFINED_COLUMN = b"42703";
     /// 42704, undefined_object.
     UNDEFINED_OBJECT = b"42704";
+    /// 42804, datatype_mismatch.
+    DATATYPE_MISMATCH = b"42804";
+    /// 42883, undefined_function.
+    UNDEFINED_FUNCTION = b"42883";
+    /// 42P02, undefined_parameter.
+    UNDEFINED_PARAMETER = b"42P02";
+    /// 42P01, undefined_table.
+    UNDEFINED_TABLE = b"42P01";
+    /// 42P07, duplicate_table.
+    DUPLICATE_TABLE = b"42P07";
+    /// 53100, disk_full.
+    DISK_FULL = b"53100";
+    /// 53200, out_of_memory.
+    OUT_OF_MEMORY = b"53200";
     /// 53300, too_many_connections.
     TOO_MANY_CONNECTIONS = b"53300";
+    /// 54000, program_limit_exceeded.
+    PROGRAM_LIMIT_EXCEEDED = b"54000";
+    /// 55P03, lock_not_available.
+    LOCK_NOT_AVAILABLE = b"55P03";
     /// 57014, query_canceled.
     QUERY_CANCELED = b"57014";
     /// 57P01, admin_shutdown.
     ADMIN_SHUTDOWN = b"57P01";
     /// 57P03, cannot_connect_now.
     CANNOT_CONNECT_NOW = b"57P03";
+    /// 58030, io_error.
+    IO_ERROR = b"58030";
     /// F0000, config_file_error.
     CONFIG_FILE_ERROR = b"F0000";
     /// XX000, internal_error.
     INTERNAL_ERROR = b"XX000";
+    /// XX001, data_corrupted.
+    DATA_CORRUPTED = b"XX001";
 }
 
 impl SqlState {
@@ -154,6 +202,13 @@ impl ErrorResponse {
     #[must_use]
     pub fn with_position(mut self, position: u32) -> Self {
         self.position = Some(position);
+        self
+    }
+
+    /// The same, but the connection does not survive it.
+    #[must_use]
+    pub fn into_fatal(mut self) -> Self {
+        self.severity = Severity::Fatal;
         self
     }
 

@@ -16,8 +16,8 @@ use crate::error_response::{ErrorResponse, SqlState};
 use crate::handshake::Handshake;
 use crate::login::Login;
 use crate::policy::{Encryption, Rules};
-use crate::tls::{self, ALPN};
 use crate::tls::session::Select;
+use crate::tls::{self, ALPN};
 
 /// The other end of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

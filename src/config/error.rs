@@ -12,7 +12,9 @@ use super::{Origin, SslMode};
 #[non_exhaustive]
 pub enum ConfigError {
     /// A certificate that cannot be decoded.
-    #[error("certificate {number} in {origin} cannot be used: {reason}; look at it with: openssl x509 -text -noout -in {origin}")]
+    #[error(
+        "certificate {number} in {origin} cannot be used: {reason}; look at it with: openssl x509 -text -noout -in {origin}"
+    )]
     BadCertificate {
         /// Where it came from.
         origin: Origin,
@@ -22,7 +24,9 @@ pub enum ConfigError {
         reason: String,
     },
     /// A certificate revocation list that cannot be used.
-    #[error("certificate revocation list {origin} cannot be used: {reason}; look at it with: openssl crl -text -noout -in {origin}")]
+    #[error(
+        "certificate revocation list {origin} cannot be used: {reason}; look at it with: openssl crl -text -noout -in {origin}"
+    )]
     BadCrl {
         /// Where it came from.
         origin: Origin,
@@ -30,7 +34,9 @@ pub enum ConfigError {
         reason: String,
     },
     /// A mode that verifies clients has nothing to verify them with.
-    #[error("SSL mode {mode} needs the CA certificates that client certificates are checked against; add .with_ca_cert(\"certs/ca.crt\")")]
+    #[error(
+        "SSL mode {mode} needs the CA certificates that client certificates are checked against; add .with_ca_cert(\"certs/ca.crt\")"
+    )]
     CaMissing {
         /// The mode.
         mode: SslMode,
@@ -42,13 +48,17 @@ pub enum ConfigError {
         path: PathBuf,
     },
     /// The first certificate is not the key's, but a later one is.
-    #[error("certificates in {certificate} are in the wrong order; put the server's own first, then its issuer, and so on")]
+    #[error(
+        "certificates in {certificate} are in the wrong order; put the server's own first, then its issuer, and so on"
+    )]
     ChainOrder {
         /// Where the chain came from.
         certificate: Origin,
     },
     /// Revocation lists are configured, CA certificates are not.
-    #[error("certificate revocation lists are configured without CA certificates, so nothing would be checked; add .with_ca_cert(\"certs/ca.crt\")")]
+    #[error(
+        "certificate revocation lists are configured without CA certificates, so nothing would be checked; add .with_ca_cert(\"certs/ca.crt\")"
+    )]
     CrlWithoutCa,
     /// Nothing of the wanted kind.
     #[error("{what} {origin} holds no PEM section \"{section}\"; is it the right file?")]
@@ -61,13 +71,17 @@ pub enum ConfigError {
         section: &'static str,
     },
     /// An encrypted key.
-    #[error("private key {key} is encrypted; decrypt it with: openssl pkey -in {key} -out server.key")]
+    #[error(
+        "private key {key} is encrypted; decrypt it with: openssl pkey -in {key} -out server.key"
+    )]
     KeyEncrypted {
         /// Where the key came from.
         key: Origin,
     },
     /// Certificate and key are not a pair.
-    #[error("check of private key failed: the key {key} does not belong to the certificate {certificate}; compare openssl x509 -pubkey -noout -in {certificate} with openssl pkey -pubout -in {key}")]
+    #[error(
+        "check of private key failed: the key {key} does not belong to the certificate {certificate}; compare openssl x509 -pubkey -noout -in {certificate} with openssl pkey -pubout -in {key}"
+    )]
     KeyMismatch {
         /// Where the certificate came from.
         certificate: Origin,
@@ -103,7 +117,9 @@ pub enum ConfigError {
         source: io::Error,
     },
     /// A private key that is not of a usable kind.
-    #[error("private key {key} cannot be used: {reason}; RSA (2048 bits or more), P-256, P-384 and Ed25519 keys can")]
+    #[error(
+        "private key {key} cannot be used: {reason}; RSA (2048 bits or more), P-256, P-384 and Ed25519 keys can"
+    )]
     KeyUnsupported {
         /// Where the key came from.
         key: Origin,
@@ -121,10 +137,14 @@ pub enum ConfigError {
         reason: String,
     },
     /// Built without cryptography.
-    #[error("this build has no cryptography for TLS; build with the feature \"aws-lc-rs\" (the default) or \"ring\"")]
+    #[error(
+        "this build has no cryptography for TLS; build with the feature \"aws-lc-rs\" (the default) or \"ring\""
+    )]
     NoCrypto,
     /// The TLS library refused the configuration.
-    #[error("TLS configuration refused: {reason}; check certificate, key and CA files with CertificateManager::verify_cert_files")]
+    #[error(
+        "TLS configuration refused: {reason}; check certificate, key and CA files with CertificateManager::verify_cert_files"
+    )]
     Refused {
         /// What the TLS library says.
         reason: String,
@@ -140,7 +160,9 @@ pub enum ConfigError {
         limit: u64,
     },
     /// A certificate, CA or CRL file cannot be read.
-    #[error("could not read {what} {origin}: {source}; check the path and that the server's user may read it")]
+    #[error(
+        "could not read {what} {origin}: {source}; check the path and that the server's user may read it"
+    )]
     Unreadable {
         /// Which file it is, for example `CA certificates`.
         what: &'static str,

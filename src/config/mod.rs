@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 pub use error::ConfigError;
 pub use mode::{SslMode, UnknownSslMode};
-use source::Source;
 pub use source::Origin;
+use source::Source;
 
 use crate::tls;
 

@@ -31,7 +31,8 @@ pub(crate) fn load(config: &SslConfig) -> Result<Option<Arc<ServerConfig>>, Conf
         Some(verifier) => builder.with_client_cert_verifier(verifier),
         None => builder.with_no_client_auth(),
     };
-    let mut tls = builder.with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(identity)));
+    let mut tls =
+        builder.with_cert_resolver(Arc::new(rustls::sign::SingleCertAndKey::from(identity)));
     tls.alpn_protocols = vec![ALPN.to_vec()];
     // As PostgreSQL: no tickets, no session cache. libpq does not resume either.
     tls.send_tls13_tickets = 0;
@@ -93,9 +94,11 @@ fn identity(config: &SslConfig, provider: &CryptoProvider) -> Result<CertifiedKe
     match identity.keys_match() {
         Ok(()) => Ok(identity),
         Err(rustls::Error::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
-            let later = issuers
-                .into_iter()
-                .any(|c| CertifiedKey::new(vec![c], Arc::clone(&identity.key)).keys_match().is_ok());
+            let later = issuers.into_iter().any(|c| {
+                CertifiedKey::new(vec![c], Arc::clone(&identity.key))
+                    .keys_match()
+                    .is_ok()
+            });
             Err(if later {
                 ConfigError::ChainOrder {
                     certificate: origin,
@@ -144,13 +147,16 @@ fn client_verifier(
     if !config.crls.is_empty() {
         verifier = verifier.enforce_revocation_expiration();
     }
-    verifier.build().map(Some).map_err(|e| match (e, config.crls.first()) {
-        (VerifierBuilderError::InvalidCrl(e), Some(first)) => ConfigError::BadCrl {
-            origin: first.origin(),
-            reason: format!("{e:?}"),
-        },
-        (e, _) => refused(e),
-    })
+    verifier
+        .build()
+        .map(Some)
+        .map_err(|e| match (e, config.crls.first()) {
+            (VerifierBuilderError::InvalidCrl(e), Some(first)) => ConfigError::BadCrl {
+                origin: first.origin(),
+                reason: format!("{e:?}"),
+            },
+            (e, _) => refused(e),
+        })
 }
 
 /// All certificates of a source, at least one, each of which can be parsed.

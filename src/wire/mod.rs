@@ -122,6 +122,38 @@ pub(crate) fn put_message(
     }
 }
 
+/// Appends an Int32 length that does not count itself, and the bytes it counts.
+#[cfg(feature = "server")]
+pub(crate) fn put_counted(
+    out: &mut Vec<u8>,
+    put: impl FnOnce(&mut Vec<u8>),
+) -> Result<(), TooLong> {
+    let length_at = out.len();
+    out.extend_from_slice(&[0; 4]);
+    let start = out.len();
+    put(out);
+    let length = i32::try_from(out.len().saturating_sub(start)).map_err(|_| TooLong)?;
+    if let Some(field) = out.get_mut(length_at..).and_then(|b| b.first_chunk_mut()) {
+        *field = length.to_be_bytes();
+    }
+    Ok(())
+}
+
+/// Writes a count into an Int16 field that was left open; false if it does not fit.
+#[cfg(feature = "server")]
+pub(crate) fn set_i16(out: &mut [u8], at: usize, count: usize) -> bool {
+    match (
+        i16::try_from(count),
+        out.get_mut(at..).and_then(|b| b.first_chunk_mut()),
+    ) {
+        (Ok(count), Some(field)) => {
+            *field = count.to_be_bytes();
+            true
+        }
+        _ => false,
+    }
+}
+
 /// Appends a string and its zero byte. A zero byte inside would end the string early for the
 /// reader, so the text is cut there.
 pub(crate) fn put_cstr(out: &mut Vec<u8>, text: &[u8]) {

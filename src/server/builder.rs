@@ -1,0 +1,228 @@
+//! `PgServerBuilder`: from settings to a server that is ready to serve.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::auth::AuthMethod;
+use crate::config::{ConfigError, SslConfig};
+use crate::front_door::FrontDoor;
+use crate::policy::DEFAULT_LOGIN_TIMEOUT;
+use crate::server::cancel::Sessions;
+use crate::server::database::Database;
+
+/// Default of [`PgServerBuilder::max_connections`], that of PostgreSQL's `max_connections`.
+pub const DEFAULT_MAX_CONNECTIONS: usize = 100;
+/// How long statements in flight may go on when the server is told to stop.
+pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
+
+/// Collects what a server needs.
+///
+/// ```
+/// # #[cfg(feature = "sqlite")] {
+/// use std::sync::Arc;
+/// use pgtls::{AuthMethod, EmbeddedDatabase, PgServerBuilder};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let server = PgServerBuilder::new()
+///     .address("127.0.0.1:5432".parse()?)
+///     .auth_method(AuthMethod::Trust)
+///     .max_connections(100)
+///     .build(Arc::new(EmbeddedDatabase::new_in_memory()?))?;
+/// assert_eq!(server.address().port(), 5432);
+/// # Ok(()) }
+/// # main().unwrap();
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct PgServerBuilder {
+    address: SocketAddr,
+    auth_method: AuthMethod,
+    ssl: Ssl,
+    max_connections: usize,
+    login_timeout: Duration,
+    grace: Duration,
+}
+
+#[derive(Clone, Debug)]
+enum Ssl {
+    Config(Box<SslConfig>),
+    Off,
+    #[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]
+    Test,
+}
+
+/// Why a server could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The TLS configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A setting is out of range.
+    #[error("{0}")]
+    Setting(&'static str),
+    /// The test certificates could not be made.
+    #[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]
+    #[error(transparent)]
+    TestCertificates(#[from] crate::certificates::CertificateError),
+}
+
+impl Default for PgServerBuilder {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 5432)),
+            auth_method: AuthMethod::default(),
+            ssl: Ssl::Off,
+            max_connections: DEFAULT_MAX_CONNECTIONS,
+            login_timeout: DEFAULT_LOGIN_TIMEOUT,
+            grace: DEFAULT_GRACE,
+        }
+    }
+}
+
+impl PgServerBuilder {
+    /// A plain server for everybody on 127.0.0.1:5432, 100 connections at most.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Where to listen; port 0 lets the system choose.
+    pub fn address(mut self, address: SocketAddr) -> Self {
+        self.address = address;
+        self
+    }
+
+    /// How clients prove who they are.
+    pub fn auth_method(mut self, method: AuthMethod) -> Self {
+        self.auth_method = method;
+        self
+    }
+
+    /// TLS by this configuration. Without one the server is plain and answers SSLRequest with `N`.
+    pub fn ssl_config(mut self, config: SslConfig) -> Self {
+        self.ssl = Ssl::Config(Box::new(config));
+        self
+    }
+
+    /// TLS in mode Prefer with certificates made for the purpose, in the directory `certs`. For
+    /// trying things out: nobody has a reason to trust them.
+    #[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]
+    pub fn ssl_test(mut self) -> Self {
+        self.ssl = Ssl::Test;
+        self
+    }
+
+    /// How many sessions there may be at once, at least 1; one more is told 53300.
+    pub fn max_connections(mut self, max: usize) -> Self {
+        self.max_connections = max;
+        self
+    }
+
+    /// The time from accept to ReadyForQuery, 60 s unless said.
+    pub fn login_timeout(mut self, timeout: Duration) -> Self {
+        self.login_timeout = timeout;
+        self
+    }
+
+    /// How long statements in flight may go on when the server is told to stop, 10 s unless said.
+    pub fn shutdown_grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Checks everything and makes the server. It listens when it is told to serve.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the configuration, each with its remedy.
+    pub fn build<D: Database>(self, database: Arc<D>) -> Result<PgServer<D>, BuildError> {
+        if self.max_connections == 0 {
+            return Err(BuildError::Setting("max_connections must be at least 1"));
+        }
+        if self.login_timeout.is_zero() {
+            return Err(BuildError::Setting(
+                "the login timeout must be longer than 0",
+            ));
+        }
+        let door = match self.ssl {
+            Ssl::Off => FrontDoor::plain(),
+            Ssl::Config(config) => FrontDoor::new(*config)?,
+            #[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]
+            Ssl::Test => {
+                let certs = crate::certificates::CertificateManager::setup_test_certs()?;
+                FrontDoor::new(certs.ssl_config(crate::config::SslMode::Prefer))?
+            }
+        };
+        Ok(PgServer {
+            address: self.address,
+            door: door
+                .auth_method(self.auth_method)
+                .login_timeout(self.login_timeout)
+                .max_sessions(self.max_connections),
+            database,
+            sessions: Arc::new(Sessions::default()),
+            grace: self.grace,
+        })
+    }
+}
+
+/// A server that is ready to serve. A runtime's `Serve` trait gives it `serve`.
+pub struct PgServer<D> {
+    address: SocketAddr,
+    door: FrontDoor,
+    database: Arc<D>,
+    sessions: Arc<Sessions>,
+    grace: Duration,
+}
+
+impl<D> Clone for PgServer<D> {
+    fn clone(&self) -> Self {
+        Self {
+            address: self.address,
+            door: self.door.clone(),
+            database: Arc::clone(&self.database),
+            sessions: Arc::clone(&self.sessions),
+            grace: self.grace,
+        }
+    }
+}
+
+impl<D> std::fmt::Debug for PgServer<D> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PgServer")
+            .field("address", &self.address)
+            .field("door", &self.door)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<D> PgServer<D> {
+    /// Where it is to listen.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The door it serves behind; reload its configuration there.
+    #[must_use]
+    pub fn front_door(&self) -> &FrontDoor {
+        &self.door
+    }
+
+    /// What it serves.
+    #[must_use]
+    pub fn database(&self) -> &Arc<D> {
+        &self.database
+    }
+
+    /// How long statements in flight may go on after it was told to stop.
+    #[must_use]
+    pub fn shutdown_grace(&self) -> Duration {
+        self.grace
+    }
+
+    pub(crate) fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
+    }
+}

@@ -1,0 +1,20 @@
+//! Behind the door: [`PgServer`], the [`Database`] trait, and the query phase.
+//!
+//! The query phase is sans-IO too: bytes in, bytes out, and nothing awaited but the database. Its
+//! codec is strict: each message is a length-checked slice that must be used up whole.
+
+mod builder;
+mod cancel;
+mod database;
+mod protocol;
+pub(crate) mod session;
+mod settings;
+
+#[cfg(feature = "sqlite")]
+pub(crate) use settings::SERVER_VERSION;
+
+pub use builder::{BuildError, DEFAULT_GRACE, DEFAULT_MAX_CONNECTIONS, PgServer, PgServerBuilder};
+pub use database::{
+    Client, Column, Database, DatabaseSession, Event, Interrupt, Portal, Rows, TransactionStatus,
+};
+pub use postgres_types::Type;
