@@ -28,7 +28,19 @@ pub(super) async fn accept<R: Runtime, S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let started = R::now();
+    accept_since::<R, S>(io, peer, door, R::now()).await
+}
+
+/// Takes a connection through the door that was accepted at `started`.
+pub(super) async fn accept_since<R: Runtime, S>(
+    io: S,
+    peer: Peer,
+    door: &FrontDoor,
+    started: Instant,
+) -> Accepted<Stream<S>, S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut login = Login {
         io,
         machine: door.handshake(&peer),
@@ -39,7 +51,7 @@ where
     let Output::Wait(Some(timeout)) = login.machine.poll_output() else {
         return Accepted::Refused(Close::transport("the door is shut"));
     };
-    let mut deadline = pin!(R::sleep(timeout));
+    let mut deadline = pin!(R::sleep(timeout.saturating_sub(login.now::<R>())));
     let mut spoke = false;
     loop {
         match login.machine.poll_output() {

@@ -4,6 +4,8 @@
 //! What they share is written once, over the read and write traits of `futures-io`.
 
 mod accept;
+#[cfg(feature = "server")]
+mod serve;
 mod stream;
 
 #[cfg(feature = "tokio")]
@@ -25,6 +27,10 @@ pub(crate) trait Runtime {
 
     /// Sleeps for a while.
     fn sleep(time: Duration) -> Self::Sleep;
+
+    /// Runs a task of its own.
+    #[cfg(feature = "server")]
+    fn spawn(task: impl Future<Output = ()> + Send + 'static);
 }
 
 /// What became of a connection.

@@ -1,11 +1,15 @@
 //! The adapter for tokio.
 
+#[cfg(feature = "server")]
+use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std::io::{self, IoSlice};
 use std::time::{Duration, Instant};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+#[cfg(feature = "server")]
+use ::tokio::net::{TcpListener, TcpStream};
 use ::tokio::time::Sleep;
 
 use super::{Accepted, Runtime};
@@ -22,6 +26,11 @@ impl Runtime for Tokio {
 
     fn sleep(time: Duration) -> Sleep {
         ::tokio::time::sleep(time)
+    }
+
+    #[cfg(feature = "server")]
+    fn spawn(task: impl Future<Output = ()> + Send + 'static) {
+        drop(::tokio::spawn(task));
     }
 }
 
@@ -48,6 +57,60 @@ where
     }
 }
 
+/// Serves a [`PgServer`](crate::PgServer) on tokio.
+#[cfg(feature = "server")]
+pub trait Serve {
+    /// Listens at the server's address.
+    ///
+    /// # Errors
+    /// The address is taken, or not this machine's, or the port needs privileges.
+    fn bind(&self) -> impl Future<Output = io::Result<TcpListener>> + Send;
+
+    /// Listens and serves for ever.
+    ///
+    /// # Errors
+    /// As [`Serve::bind`]. Once it listens, errors end no more than the connection they befall.
+    fn serve(&self) -> impl Future<Output = io::Result<()>> + Send;
+
+    /// Serves until `stop` is done: then takes no more connections, lets statements in flight
+    /// end within the server's grace time, tells idle sessions 57P01, and returns.
+    fn serve_on(
+        &self,
+        listener: TcpListener,
+        stop: impl Future<Output = ()> + Send,
+    ) -> impl Future<Output = ()> + Send;
+}
+
+#[cfg(feature = "server")]
+impl<D: crate::server::Database> Serve for crate::PgServer<D> {
+    async fn bind(&self) -> io::Result<TcpListener> {
+        TcpListener::bind(self.address()).await
+    }
+
+    async fn serve(&self) -> io::Result<()> {
+        let listener = self.bind().await?;
+        self.serve_on(listener, core::future::pending()).await;
+        Ok(())
+    }
+
+    async fn serve_on(&self, listener: TcpListener, stop: impl Future<Output = ()> + Send) {
+        super::serve::serve::<Tokio, _, D>(self.clone(), listener, stop).await;
+    }
+}
+
+#[cfg(feature = "server")]
+impl super::serve::Listener for TcpListener {
+    type Io = Compat<TcpStream>;
+
+    async fn accept(&self) -> io::Result<(Self::Io, Peer)> {
+        let (stream, address) = self.accept().await?;
+        // Answers are written whole: waiting for more only delays them. It fails on a connection
+        // that is gone, which shows soon enough.
+        let _ = stream.set_nodelay(true);
+        Ok((Compat(stream), Peer::Tcp(address)))
+    }
+}
+
 /// An admitted connection: reads and writes plaintext, whatever the transport carries.
 ///
 /// Shutting down says close_notify under TLS and ends the transport's sending half.
@@ -68,7 +131,7 @@ impl<S> Stream<S> {
 }
 
 /// A tokio stream with the traits of `futures-io`.
-struct Compat<S>(S);
+pub(super) struct Compat<S>(S);
 
 impl<S: AsyncRead + Unpin> futures_io::AsyncRead for Compat<S> {
     fn poll_read(

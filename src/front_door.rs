@@ -183,6 +183,12 @@ impl FrontDoor {
         self.change(|shared| shared.login_timeout = timeout)
     }
 
+    /// The login timeout in force.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        self.shared.login_timeout
+    }
+
     /// How many sessions there may be at once; one more is told 53300. Unlimited unless said.
     #[must_use]
     pub fn max_sessions(self, max: usize) -> Self {

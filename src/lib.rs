@@ -33,7 +33,7 @@ pub use close::{Close, Reason, Request};
 pub use config::{ConfigError, Origin, SslConfig, SslMode, UnknownSslMode};
 pub use connection::{Action, Answer, Connection, Question, Step, Upgrade};
 #[cfg(feature = "sqlite")]
-pub use embedded::{EmbeddedDatabase, OpenError};
+pub use embedded::{EmbeddedDatabase, EmbeddedPortal, EmbeddedSession, OpenError};
 pub use error_response::{ErrorResponse, Severity, SqlState};
 pub use front_door::{FrontDoor, Peer, SessionPermit};
 pub use handshake::{Handshake, Output};

@@ -17,7 +17,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{Client, Database};
-use thread::{EmbeddedSession, SessionInfo};
+use thread::SessionInfo;
+pub use thread::{EmbeddedPortal, EmbeddedSession};
 
 /// An SQLite database, in memory or in a file, shared by all sessions.
 ///

@@ -1,0 +1,181 @@
+//! A PostgreSQL server over TLS in front of an embedded database.
+//!
+//! `cargo run --example postgres_server_ssl`, then `psql "sslmode=require host=127.0.0.1
+//! user=postgres"`. `-- --help` lists what can be chosen.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+use pgtls::runtimes::tokio::Serve;
+use pgtls::{
+    AuthMethod, CertificateManager, EmbeddedDatabase, PgServer, PgServerBuilder, SslConfig, SslMode,
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+#[derive(Parser)]
+#[command(about = "A PostgreSQL server over TLS in front of an embedded SQLite database")]
+struct Args {
+    /// Where to listen; port 0 lets the system choose
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:5432")]
+    listen: SocketAddr,
+    /// disable, allow, prefer, require, verify-ca or verify-full
+    #[arg(long, value_name = "MODE", default_value = "prefer")]
+    ssl_mode: SslMode,
+    /// The server's certificate chain (PEM); made in ./certs unless given
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// The certificate's private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+    /// Who signs client certificates (PEM)
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
+    /// Revoked client certificates (PEM)
+    #[arg(long, value_name = "FILE", requires = "ca")]
+    crl: Option<PathBuf>,
+    /// How clients prove who they are
+    #[arg(long, value_enum, default_value_t = Auth::Trust)]
+    auth: Auth,
+    /// A user and its password; may be repeated
+    #[arg(long, value_name = "NAME=PASSWORD")]
+    user: Vec<String>,
+    /// The only database there is; any name is accepted unless given
+    #[arg(long, value_name = "NAME")]
+    database: Option<String>,
+    /// Keep the data in this file
+    #[arg(long, value_name = "FILE")]
+    db_file: Option<PathBuf>,
+    /// How many sessions there may be at once
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    max_connections: usize,
+    /// The time from accept to the end of the login
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    login_timeout: u64,
+    /// What drives the sockets
+    #[arg(long, value_enum, default_value_t = Runtime::Tokio)]
+    runtime: Runtime,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Auth {
+    Trust,
+    Password,
+    Md5,
+    #[value(name = "scram-sha-256")]
+    ScramSha256,
+    Cert,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Runtime {
+    Tokio,
+    AsyncStd,
+    Smol,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| "pgtls=info".into()),
+        )
+        .with_writer(std::io::stderr)
+        .init();
+    match run(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("postgres_server_ssl: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+    match args.auth {
+        Auth::Trust if args.user.is_empty() => {}
+        Auth::Trust => return Err("--user needs a method with passwords; trust asks nobody".into()),
+        Auth::Password | Auth::Md5 | Auth::ScramSha256 | Auth::Cert => {
+            return Err(
+                "this version has --auth trust only; other methods are not there yet".into(),
+            );
+        }
+    }
+    match args.runtime {
+        Runtime::Tokio => {}
+        Runtime::AsyncStd | Runtime::Smol => {
+            return Err("this version has --runtime tokio only; others are not there yet".into());
+        }
+    }
+    let server = build(args)?;
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()?
+        .block_on(serve(&server, args))
+}
+
+fn build(args: &Args) -> Result<PgServer<EmbeddedDatabase>, Box<dyn Error>> {
+    let mut database = match &args.db_file {
+        Some(path) => EmbeddedDatabase::open(path)?,
+        None => EmbeddedDatabase::new_in_memory()?,
+    };
+    if let Some(name) = &args.database {
+        database = database.with_name(name);
+    }
+    let mut builder = PgServerBuilder::new()
+        .address(args.listen)
+        .auth_method(AuthMethod::Trust)
+        .max_connections(args.max_connections)
+        .login_timeout(Duration::from_secs(args.login_timeout));
+    if args.ssl_mode != SslMode::Disable {
+        builder = builder.ssl_config(ssl_config(args)?);
+    }
+    Ok(builder.build(Arc::new(database))?)
+}
+
+fn ssl_config(args: &Args) -> Result<SslConfig, Box<dyn Error>> {
+    let mut config = match (&args.cert, &args.key) {
+        (Some(cert), Some(key)) => SslConfig::new(args.ssl_mode, cert, key),
+        _ => {
+            let certs = CertificateManager::setup_test_certs()?;
+            SslConfig::new(args.ssl_mode, certs.server_cert(), certs.server_key())
+        }
+    };
+    if let Some(ca) = &args.ca {
+        config = config.with_ca_cert(ca);
+    }
+    if let Some(crl) = &args.crl {
+        config = config.with_crl_file(crl);
+    }
+    config.validate()?;
+    Ok(config)
+}
+
+async fn serve(server: &PgServer<EmbeddedDatabase>, args: &Args) -> Result<(), Box<dyn Error>> {
+    let listener = server.bind().await?;
+    let address = listener.local_addr()?;
+    println!("listening on {address}");
+    println!("try:");
+    for mode in ["require", "prefer", "disable"] {
+        let (host, port) = (address.ip(), address.port());
+        println!("  psql \"sslmode={mode} host={host} port={port} user=postgres\" -c 'select 1+1'");
+    }
+    println!("mode {}; stop with Ctrl-C", args.ssl_mode);
+    let (mut interrupt, mut terminate) = (
+        signal(SignalKind::interrupt())?,
+        signal(SignalKind::terminate())?,
+    );
+    let stop = async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    };
+    server.serve_on(listener, stop).await;
+    Ok(())
+}

@@ -1,0 +1,284 @@
+//! The loop that serves connections until it is told to stop.
+
+use core::future::{Future, poll_fn};
+use core::panic::AssertUnwindSafe;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll};
+use std::io;
+use std::panic::catch_unwind;
+use std::time::{Duration, Instant};
+
+use async_channel::{Receiver, Sender};
+use futures_io::{AsyncRead, AsyncWrite};
+
+use super::accept::accept_since;
+use super::stream::Stream;
+use super::{Accepted, Runtime, with_scratch};
+use crate::server::session::{QuerySession, Turn};
+use crate::server::{Database, DatabaseSession, PgServer};
+use crate::{ErrorResponse, Peer, SqlState};
+
+/// Read at once from a session. Most queries are short.
+const READ: usize = 16 * 1024;
+/// After an error in accepting, such as too many open files, the loop waits this long, then twice
+/// as long, up to the second value.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+/// What is told that its statement is interrupted has this long to say so.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// Where connections come from.
+pub(super) trait Listener {
+    type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    fn accept(&self) -> impl Future<Output = io::Result<(Self::Io, Peer)>> + Send;
+}
+
+/// A channel that carries nothing: it is closed by dropping its sender.
+type Signal = Receiver<core::convert::Infallible>;
+
+/// What a connection's task is told by its server.
+#[derive(Clone)]
+struct Told {
+    /// Go on with what is in flight, begin nothing more.
+    stop: Signal,
+    /// End at once.
+    kill: Signal,
+    /// Held while the task lives.
+    _alive: Sender<core::convert::Infallible>,
+}
+
+/// Serves until `stop` is done, then lets what is in flight end within the grace time.
+pub(super) async fn serve<R, L, D>(server: PgServer<D>, listener: L, stop: impl Future<Output = ()>)
+where
+    R: Runtime,
+    L: Listener,
+    D: Database,
+{
+    let (stopper, told_to_stop) = async_channel::bounded(1);
+    let (killer, told_to_die) = async_channel::bounded(1);
+    let (alive, all_gone) = async_channel::bounded(1);
+    let told = Told {
+        stop: told_to_stop,
+        kill: told_to_die,
+        _alive: alive,
+    };
+    let mut stop = pin!(stop);
+    let mut pause = BACKOFF.0;
+    loop {
+        match first(stop.as_mut(), listener.accept()).await {
+            First::Left(()) => break,
+            First::Right(Ok((io, peer))) => {
+                pause = BACKOFF.0;
+                let (server, told) = (server.clone(), told.clone());
+                R::spawn(async move {
+                    let kill = told.kill.clone();
+                    let _ = first(
+                        pin!(ended(&kill)),
+                        connection::<R, _, D>(server, io, peer, R::now(), told),
+                    )
+                    .await;
+                });
+            }
+            First::Right(Err(error)) if is_the_clients_own(&error) => {
+                tracing::debug!(target: "pgtls::server", %error, "connection lost before accept");
+            }
+            First::Right(Err(error)) => {
+                tracing::warn!(target: "pgtls::server", %error, "cannot accept; raise the limit of open files if that is the cause");
+                let _ = first(stop.as_mut(), R::sleep(pause)).await;
+                pause = pause.saturating_mul(2).min(BACKOFF.1);
+            }
+        }
+    }
+    drop((listener, stopper, told));
+    let gone = async || first(pin!(ended(&all_gone)), R::sleep(server.shutdown_grace())).await;
+    if let First::Right(()) = gone().await {
+        tracing::info!(target: "pgtls::server", "interrupting what still runs");
+        server.sessions().interrupt_all();
+        let _ = first(pin!(ended(&all_gone)), R::sleep(LAST_WORDS)).await;
+        drop(killer);
+        let _ = first(pin!(ended(&all_gone)), R::sleep(LAST_WORDS)).await;
+    }
+}
+
+/// A fault of one connection, not of the listener (accept(2): these are to be retried at once).
+fn is_the_clients_own(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}
+
+/// One connection, from its acceptance to its end.
+async fn connection<R, S, D>(server: PgServer<D>, io: S, peer: Peer, started: Instant, told: Told)
+where
+    R: Runtime,
+    S: AsyncRead + AsyncWrite + Unpin,
+    D: Database,
+{
+    let door = server.front_door();
+    let mut stream = match accept_since::<R, S>(io, peer, door, started).await {
+        Accepted::Cancel(request, _open_until_done) => return server.sessions().cancel(&request),
+        Accepted::Refused(_) => return,
+        Accepted::Session(stream) => stream,
+    };
+    let left = door
+        .timeout()
+        .saturating_sub(R::now().saturating_duration_since(started));
+    let greeted = first(pin!(R::sleep(left)), greet(&server, &mut stream)).await;
+    match greeted {
+        First::Left(()) => {
+            tracing::info!(target: "pgtls::server", %peer, "the database did not open a session in time");
+        }
+        First::Right(Some(mut session)) => {
+            if query_phase::<R, S, _>(&mut session, &mut stream, &told)
+                .await
+                .is_ok()
+            {
+                let _ = poll_fn(|cx| Pin::new(&mut stream).poll_close(cx)).await;
+            }
+        }
+        First::Right(None) => {
+            let _ = poll_fn(|cx| Pin::new(&mut stream).poll_close(cx)).await;
+        }
+    }
+}
+
+async fn greet<S, D>(
+    server: &PgServer<D>,
+    stream: &mut Stream<S>,
+) -> Option<QuerySession<D::Session>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    D: Database,
+{
+    let opened = guarded(QuerySession::open(server, stream.login())).await;
+    let mut session = match opened.unwrap_or_else(|Panicked| Err(internal_error())) {
+        Ok(session) => session,
+        Err(error) => {
+            let mut farewell = Vec::new();
+            error.put(&mut farewell);
+            let _ = send(stream, &farewell).await;
+            return None;
+        }
+    };
+    match session.advance().await {
+        Turn::Send(greeting) => send(stream, &greeting).await.ok().map(|()| session),
+        Turn::Close | Turn::Wait => Some(session),
+    }
+}
+
+/// Moves bytes between the client and its session. `Err` if the client is gone.
+async fn query_phase<R, S, D>(
+    session: &mut QuerySession<D>,
+    stream: &mut Stream<S>,
+    told: &Told,
+) -> io::Result<()>
+where
+    R: Runtime,
+    S: AsyncRead + AsyncWrite + Unpin,
+    D: DatabaseSession,
+{
+    loop {
+        match guarded(session.advance()).await {
+            Ok(Turn::Close) => return Ok(()),
+            Ok(Turn::Send(bytes)) => send(stream, &bytes).await?,
+            Ok(Turn::Wait) => {
+                match first(pin!(ended(&told.stop)), receive(session, stream)).await {
+                    First::Left(()) => return send(stream, &session.shut_down()).await,
+                    First::Right(0) => return Ok(()),
+                    First::Right(_) => {}
+                }
+            }
+            Err(Panicked) => {
+                let mut farewell = Vec::new();
+                internal_error().put(&mut farewell);
+                return send(stream, &farewell).await;
+            }
+        }
+    }
+}
+
+/// Reads once and hands it to the session; 0 at the end of the stream, clean or not.
+async fn receive<S, D>(session: &mut QuerySession<D>, stream: &mut Stream<S>) -> usize
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    D: DatabaseSession,
+{
+    poll_fn(|cx| {
+        with_scratch(|scratch| {
+            let space = scratch.get_mut(..READ).unwrap_or_default();
+            Pin::new(&mut *stream).poll_read(cx, space).map(|read| {
+                let n = read.unwrap_or_else(|error| {
+                    tracing::debug!(target: "pgtls::server", %error, "client went away");
+                    0
+                });
+                session.handle_input(space.get(..n).unwrap_or_default());
+                n
+            })
+        })
+    })
+    .await
+}
+
+async fn send<S>(stream: &mut Stream<S>, mut bytes: &[u8]) -> io::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    poll_fn(|cx| {
+        while !bytes.is_empty() {
+            match Pin::new(&mut *stream).poll_write(cx, bytes) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(n)) => bytes = bytes.get(n..).unwrap_or_default(),
+                Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        Pin::new(&mut *stream).poll_flush(cx)
+    })
+    .await
+}
+
+fn internal_error() -> ErrorResponse {
+    ErrorResponse::fatal(SqlState::INTERNAL_ERROR, "internal error")
+        .with_hint("Connect again; the server's log may say more.")
+}
+
+/// A database panicked. It ends one session, not the server.
+struct Panicked;
+
+async fn guarded<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
+    let mut future = pin!(future);
+    poll_fn(
+        |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+            Ok(Poll::Pending) => Poll::Pending,
+            Err(_) => {
+                tracing::error!(target: "pgtls::server", "a database panicked; its session ends");
+                Poll::Ready(Err(Panicked))
+            }
+        },
+    )
+    .await
+}
+
+/// Ends when the signal's sender is dropped.
+async fn ended(signal: &Signal) {
+    while signal.recv().await.is_ok() {}
+}
+
+/// Which of two futures was done first.
+enum First<A, B> {
+    Left(A),
+    Right(B),
+}
+
+async fn first<A, B>(left: impl Future<Output = A>, right: impl Future<Output = B>) -> First<A, B> {
+    let (mut left, mut right) = (pin!(left), pin!(right));
+    let both = |cx: &mut Context<'_>| match left.as_mut().poll(cx) {
+        Poll::Ready(value) => Poll::Ready(First::Left(value)),
+        Poll::Pending => right.as_mut().poll(cx).map(First::Right),
+    };
+    poll_fn(both).await
+}
