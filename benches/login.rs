@@ -226,39 +226,38 @@ impl Server for Raw {
 }
 
 /// pgtls, driven as an adapter does.
-enum Door {
-    Handshake(Handshake, Option<SessionPermit>),
-    Session {
-        session: Box<Session>,
-        /// Counts the session while it lives.
-        _permit: Option<SessionPermit>,
-    },
+struct Door {
+    handshake: Handshake,
+    session: Option<Box<Session>>,
+    /// Counts the session while it lives.
+    permit: Option<SessionPermit>,
 }
 
 impl Server for Door {
     const ASKS: bool = true;
 
     fn open(shared: &Shared) -> Result<Self> {
-        Ok(Self::Handshake(shared.door.handshake(&Peer::Unknown), None))
+        Ok(Self {
+            handshake: shared.door.handshake(&Peer::Unknown),
+            session: None,
+            permit: None,
+        })
     }
 
     fn turn(&mut self, shared: &Shared, wire: &[u8], out: &mut Vec<u8>) -> Result<()> {
-        let Self::Handshake(handshake, permit) = self else {
-            return Err("the login is over".into());
-        };
         let mut rest = wire;
         let mut session = loop {
-            match handshake.poll_output() {
+            match self.handshake.poll_output() {
                 Output::Ask(question) => {
                     let (answer, place) = shared.door.decide(&question);
-                    *permit = place;
-                    handshake.answer(NOW, question, answer);
+                    self.permit = place;
+                    self.handshake.answer(NOW, question, answer);
                 }
                 Output::Done(session) => break session,
                 Output::Send(bytes) => out.write_all(&bytes)?,
                 Output::Wait(_) if rest.is_empty() => return Ok(()),
                 Output::Wait(_) => {
-                    let used = handshake.handle_input(NOW, rest);
+                    let used = self.handshake.handle_input(NOW, rest);
                     rest = rest.get(used..).unwrap_or_default();
                 }
                 other => return Err(format!("unexpected: {other:?}").into()),
@@ -269,15 +268,12 @@ impl Server for Door {
         while session.wants_transmit() {
             session.transmit(out)?;
         }
-        let _permit = permit.take();
-        *self = Self::Session { session, _permit };
+        self.session = Some(session);
         Ok(())
     }
 
     fn send(&mut self, mut plain: &[u8], out: &mut Vec<u8>) -> Result<()> {
-        let Self::Session { session, .. } = self else {
-            return Err("no session".into());
-        };
+        let session = self.session.as_mut().ok_or("no session")?;
         while !plain.is_empty() {
             let taken = session.write(&[IoSlice::new(plain)]);
             plain = plain.get(taken..).unwrap_or_default();
@@ -289,9 +285,7 @@ impl Server for Door {
     }
 
     fn receive(&mut self, mut wire: &[u8], buf: &mut [u8]) -> Result<usize> {
-        let Self::Session { session, .. } = self else {
-            return Err("no session".into());
-        };
+        let session = self.session.as_mut().ok_or("no session")?;
         let mut got = 0;
         while !wire.is_empty() {
             session.receive(&mut wire)?;
