@@ -1,0 +1,449 @@
+//! One login, many times over, for an instruction counter: `benches/run` counts the functions
+//! named `counted_*` and nothing else, so the client's half costs nothing in its tables.
+//!
+//! Only TLS 1.3 with X25519 and P-256 is measured. They are the cheapest there is, and so the
+//! least favourable for the ratio of pgtls to bare rustls.
+
+use std::error::Error;
+use std::hint::black_box;
+use std::io::{self, IoSlice, Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use pgtls::{
+    Action, Answer, AuthMethod, Connection, Encryption, FrontDoor, Handshake, Output, Peer, Rules,
+    Session, SessionPermit,
+};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
+use rustls::{ClientConfig, ClientConnection, NamedGroup, RootCertStore};
+use rustls::{ServerConfig, ServerConnection};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const USAGE: &str = "\
+login SCENARIO N
+
+  machine-plain    SSLRequest, N, StartupMessage, admitted
+  machine-startup  StartupMessage, admitted
+  machine-cancel   CancelRequest
+  raw, pgtls       N logins over TLS
+  raw-down, pgtls-down, raw-up, pgtls-up
+                   N pieces of 64 KiB through one session
+Counted by benches/run.";
+
+const SSL_REQUEST: &[u8] = b"\0\0\0\x08\x04\xd2\x16\x2f";
+const CANCEL_REQUEST: &[u8] = b"\0\0\0\x10\x04\xd2\x16\x2e\0\0\0\x07abcd";
+const READY_FOR_QUERY: &[u8] = b"Z\0\0\0\x05I";
+/// The answer of both servers, in one record.
+const ANSWER: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
+const ALPN: &[u8] = b"postgresql";
+const PIECE: usize = 64 * 1024;
+const NOW: Duration = Duration::ZERO;
+
+fn main() -> Result<()> {
+    let mut args = std::env::args().skip(1).filter(|a| a != "--bench");
+    let (Some(scenario), Some(n)) = (args.next(), args.next()) else {
+        println!("{USAGE}");
+        return Ok(());
+    };
+    let n: usize = n.parse()?;
+    match scenario.as_str() {
+        "machine-plain" => machine(n, &[SSL_REQUEST, &startup_message()]),
+        "machine-startup" => machine(n, &[&startup_message()]),
+        "machine-cancel" => machine(n, &[CANCEL_REQUEST]),
+        "raw" => logins::<Raw>(n),
+        "pgtls" => logins::<Door>(n),
+        "raw-down" => down::<Raw>(n),
+        "pgtls-down" => down::<Door>(n),
+        "raw-up" => up::<Raw>(n),
+        "pgtls-up" => up::<Door>(n),
+        _ => Err(USAGE.into()),
+    }
+}
+
+fn startup_message() -> Vec<u8> {
+    let mut message = Vec::from(&b"\0\0\0\0\0\x03\0\0"[..]);
+    for text in [
+        "user",
+        "alice",
+        "database",
+        "orders",
+        "application_name",
+        "psql",
+        "client_encoding",
+        "UTF8",
+        "",
+    ] {
+        message.extend_from_slice(text.as_bytes());
+        message.push(0);
+    }
+    let length = u32::try_from(message.len()).unwrap_or(0);
+    message.splice(..4, length.to_be_bytes());
+    message
+}
+
+// The pure machine.
+
+fn machine(n: usize, packets: &[&[u8]]) -> Result<()> {
+    let mut out = Vec::with_capacity(64);
+    for _ in 0..n {
+        out.clear();
+        counted_connection(black_box(packets), &mut out)?;
+    }
+    Ok(())
+}
+
+#[inline(never)]
+fn counted_connection(packets: &[&[u8]], out: &mut Vec<u8>) -> Result<()> {
+    let mut connection = Connection::new(Rules::new(Encryption::Unavailable));
+    for packet in packets {
+        let mut rest = *packet;
+        loop {
+            let step = connection.handle_input(NOW, rest);
+            rest = rest.get(step.consumed..).unwrap_or_default();
+            match step.action {
+                Action::Ask(question) => {
+                    connection.answer(question, Answer::Method(AuthMethod::Trust));
+                }
+                Action::Reply(reply) => reply.put(out),
+                Action::NeedInput => break,
+                Action::Admit(login) => {
+                    black_box(login);
+                    return Ok(());
+                }
+                Action::Cancel(request) => {
+                    black_box(request);
+                    return Ok(());
+                }
+                other => return Err(format!("unexpected: {other:?}").into()),
+            }
+        }
+    }
+    Err("neither admitted nor cancelled".into())
+}
+
+// Logins over TLS: one client for two servers.
+
+/// The server half of one connection.
+trait Server: Sized {
+    /// Whether the client asks for TLS before it begins.
+    const ASKS: bool;
+
+    fn open(shared: &Shared) -> Result<Self>;
+    /// Takes what the client sent, leaves what is sent to it.
+    fn turn(&mut self, shared: &Shared, wire: &[u8], out: &mut Vec<u8>) -> Result<()>;
+    fn send(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Result<()>;
+    fn receive(&mut self, wire: &[u8], buf: &mut [u8]) -> Result<usize>;
+}
+
+#[inline(never)]
+fn counted_open<S: Server>(shared: &Shared) -> Result<S> {
+    S::open(shared)
+}
+
+#[inline(never)]
+fn counted_turn<S: Server>(
+    server: &mut S,
+    shared: &Shared,
+    wire: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<()> {
+    server.turn(shared, wire, out)
+}
+
+#[inline(never)]
+fn counted_send<S: Server>(server: &mut S, plain: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    server.send(plain, out)
+}
+
+#[inline(never)]
+fn counted_receive<S: Server>(server: &mut S, wire: &[u8], buf: &mut [u8]) -> Result<usize> {
+    server.receive(wire, buf)
+}
+
+#[inline(never)]
+fn counted_close<S: Server>(server: S) {
+    drop(server);
+}
+
+/// rustls as one would drive it who knows the length of what comes.
+struct Raw {
+    tls: ServerConnection,
+}
+
+impl Server for Raw {
+    const ASKS: bool = false;
+
+    fn open(shared: &Shared) -> Result<Self> {
+        Ok(Self {
+            tls: ServerConnection::new(Arc::clone(&shared.server))?,
+        })
+    }
+
+    fn turn(&mut self, shared: &Shared, wire: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        let mut buf = [0; 1024];
+        let got = self.receive(wire, &mut buf)?;
+        if got > 0 {
+            if buf.get(..got) != Some(&shared.startup) {
+                return Err("not the StartupMessage".into());
+            }
+            self.tls.writer().write_all(ANSWER)?;
+        }
+        while self.tls.wants_write() {
+            self.tls.write_tls(out)?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, mut plain: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        while !plain.is_empty() {
+            let taken = self.tls.writer().write(plain)?;
+            plain = plain.get(taken..).unwrap_or_default();
+            while self.tls.wants_write() {
+                self.tls.write_tls(out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, mut wire: &[u8], buf: &mut [u8]) -> Result<usize> {
+        let mut got = 0;
+        while !wire.is_empty() {
+            self.tls.read_tls(&mut wire)?;
+            self.tls.process_new_packets()?;
+            loop {
+                match self.tls.reader().read(buf) {
+                    Ok(0) => break,
+                    Ok(n) => got += n,
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(e) => return Err(e.into()),
+                }
+            }
+        }
+        Ok(got)
+    }
+}
+
+/// pgtls, driven as an adapter does.
+struct Door {
+    handshake: Handshake,
+    session: Option<Box<Session>>,
+    /// Counts the session while it lives.
+    permit: Option<SessionPermit>,
+}
+
+impl Server for Door {
+    const ASKS: bool = true;
+
+    fn open(shared: &Shared) -> Result<Self> {
+        Ok(Self {
+            handshake: shared.door.handshake(&Peer::Unknown),
+            session: None,
+            permit: None,
+        })
+    }
+
+    fn turn(&mut self, shared: &Shared, wire: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        let mut rest = wire;
+        let mut session = loop {
+            match self.handshake.poll_output() {
+                Output::Ask(question) => {
+                    let (answer, place) = shared.door.decide(&question);
+                    self.permit = place;
+                    self.handshake.answer(NOW, question, answer);
+                }
+                Output::Done(session) => break session,
+                Output::Send(bytes) => out.write_all(&bytes)?,
+                Output::Wait(_) if rest.is_empty() => return Ok(()),
+                Output::Wait(_) => {
+                    let used = self.handshake.handle_input(NOW, rest);
+                    rest = rest.get(used..).unwrap_or_default();
+                }
+                other => return Err(format!("unexpected: {other:?}").into()),
+            }
+        };
+        session.receive(&mut rest)?;
+        session.write(&[IoSlice::new(READY_FOR_QUERY)]);
+        while session.wants_transmit() {
+            session.transmit(out)?;
+        }
+        self.session = Some(session);
+        Ok(())
+    }
+
+    fn send(&mut self, mut plain: &[u8], out: &mut Vec<u8>) -> Result<()> {
+        let session = self.session.as_mut().ok_or("no session")?;
+        while !plain.is_empty() {
+            let taken = session.write(&[IoSlice::new(plain)]);
+            plain = plain.get(taken..).unwrap_or_default();
+            while session.wants_transmit() {
+                session.transmit(out)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, mut wire: &[u8], buf: &mut [u8]) -> Result<usize> {
+        let session = self.session.as_mut().ok_or("no session")?;
+        let mut got = 0;
+        while !wire.is_empty() {
+            session.receive(&mut wire)?;
+            loop {
+                match session.read(buf) {
+                    Ok(0) => break,
+                    Ok(n) => got += n,
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(e) => return Err(e.into()),
+                }
+            }
+        }
+        Ok(got)
+    }
+}
+
+/// What both servers and the client use, made once.
+struct Shared {
+    server: Arc<ServerConfig>,
+    client: Arc<ClientConfig>,
+    door: FrontDoor,
+    startup: Vec<u8>,
+}
+
+#[cfg(feature = "aws-lc-rs")]
+fn provider() -> Option<CryptoProvider> {
+    Some(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+#[cfg(all(feature = "ring", not(feature = "aws-lc-rs")))]
+fn provider() -> Option<CryptoProvider> {
+    Some(rustls::crypto::ring::default_provider())
+}
+
+#[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+fn provider() -> Option<CryptoProvider> {
+    None
+}
+
+impl Shared {
+    fn new() -> Result<Self> {
+        let mut provider = provider().ok_or("built without aws-lc-rs and ring")?;
+        provider
+            .kx_groups
+            .retain(|g| g.name() == NamedGroup::X25519);
+        let provider = Arc::new(provider);
+        // rcgen's default key is P-256.
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+        let certificate = made.cert.der().clone();
+        let key = PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+
+        let tls13 = &[&rustls::version::TLS13];
+        let mut server = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(tls13)?
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate.clone()], key.into())?;
+        server.alpn_protocols = vec![ALPN.to_vec()];
+        server.send_tls13_tickets = 0;
+        let server = Arc::new(server);
+
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate)?;
+        let mut client = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(tls13)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        client.alpn_protocols = vec![ALPN.to_vec()];
+        client.resumption = rustls::client::Resumption::disabled();
+
+        Ok(Self {
+            door: FrontDoor::with_rustls(Rules::new(Encryption::Required), Arc::clone(&server)),
+            server,
+            client: Arc::new(client),
+            startup: startup_message(),
+        })
+    }
+
+    /// One login, up to the client's reading of ReadyForQuery.
+    fn login<S: Server>(&self) -> Result<(S, ClientConnection)> {
+        let mut server: S = counted_open(self)?;
+        let (mut to_server, mut to_client) = (Vec::new(), Vec::new());
+        if S::ASKS {
+            counted_turn(&mut server, self, SSL_REQUEST, &mut to_client)?;
+            if to_client != b"S" {
+                return Err("no TLS".into());
+            }
+            to_client.clear();
+        }
+        let name = ServerName::try_from("localhost")?;
+        let mut client = ClientConnection::new(Arc::clone(&self.client), name)?;
+        let mut asked = false;
+        let mut buf = [0; 64];
+        loop {
+            if !asked && !client.is_handshaking() {
+                client.writer().write_all(&self.startup)?;
+                asked = true;
+            }
+            while client.wants_write() {
+                client.write_tls(&mut to_server)?;
+            }
+            if to_server.is_empty() {
+                return Err("nobody speaks".into());
+            }
+            counted_turn(&mut server, self, &to_server, &mut to_client)?;
+            to_server.clear();
+            let mut wire = to_client.as_slice();
+            while !wire.is_empty() {
+                client.read_tls(&mut wire)?;
+                client.process_new_packets()?;
+            }
+            to_client.clear();
+            match client.reader().read(&mut buf) {
+                Ok(n) if buf.get(..n) == Some(ANSWER) => return Ok((server, client)),
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+                other => return Err(format!("not the answer: {other:?}").into()),
+            }
+        }
+    }
+}
+
+fn logins<S: Server>(n: usize) -> Result<()> {
+    let shared = Shared::new()?;
+    for _ in 0..n {
+        let (server, _client) = shared.login::<S>()?;
+        counted_close(server);
+    }
+    Ok(())
+}
+
+fn down<S: Server>(n: usize) -> Result<()> {
+    let (mut server, _client) = Shared::new()?.login::<S>()?;
+    let piece = vec![7; PIECE];
+    let mut out = Vec::with_capacity(2 * PIECE);
+    for _ in 0..n {
+        out.clear();
+        counted_send(&mut server, &piece, &mut out)?;
+    }
+    Ok(())
+}
+
+fn up<S: Server>(n: usize) -> Result<()> {
+    let (mut server, mut client) = Shared::new()?.login::<S>()?;
+    let piece = vec![7; PIECE];
+    let mut buf = vec![0; PIECE];
+    let mut wire = Vec::with_capacity(2 * PIECE);
+    for _ in 0..n {
+        wire.clear();
+        let mut rest = piece.as_slice();
+        while !rest.is_empty() {
+            let taken = client.writer().write(rest)?;
+            rest = rest.get(taken..).unwrap_or_default();
+            while client.wants_write() {
+                client.write_tls(&mut wire)?;
+            }
+        }
+        if counted_receive(&mut server, &wire, &mut buf)? != PIECE {
+            return Err("bytes are missing".into());
+        }
+    }
+    Ok(())
+}
