@@ -4,6 +4,7 @@
 //! user=postgres"`. `-- --help` lists what can be chosen.
 
 use std::error::Error;
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -86,6 +87,7 @@ fn main() -> ExitCode {
                 .unwrap_or_else(|_| "pgtls=info".into()),
         )
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,
