@@ -162,11 +162,7 @@ impl CertificateManager {
         let certs = TestCertificates { directory };
         let path = |name: &&str| certs.directory.join(name);
         if TestCertificates::ALL.iter().any(|name| path(name).exists()) {
-            return match TestCertificates::ALL
-                .iter()
-                .map(|n| path(n))
-                .find(|p| !p.exists())
-            {
+            return match TestCertificates::ALL.iter().map(path).find(|p| !p.exists()) {
                 Some(missing) => Err(CertificateError::Incomplete {
                     directory: certs.directory,
                     missing,

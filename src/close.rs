@@ -1,4 +1,9 @@
 //! Why the door stayed shut: every way a connection can end before it is admitted.
+#![warn(
+    clippy::alloc_instead_of_core,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core
+)]
 
 use alloc::{string::String, vec::Vec};
 

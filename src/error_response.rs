@@ -1,4 +1,9 @@
 //! ErrorResponse and SQLSTATE: what a client is told when something goes wrong.
+#![warn(
+    clippy::alloc_instead_of_core,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core
+)]
 
 use alloc::{borrow::Cow, string::String, vec::Vec};
 use core::fmt;

@@ -255,6 +255,7 @@ impl Handshake {
     /// Moves what waits to the wire, encrypted if TLS is up.
     fn flush(&mut self) {
         match &mut self.tls {
+            None if self.out.is_empty() => std::mem::swap(&mut self.out, &mut self.held),
             None => self.out.append(&mut self.held),
             Some(tls) => {
                 if !self.held.is_empty() {

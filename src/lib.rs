@@ -1,5 +1,86 @@
 //! The secure front door for servers that speak the PostgreSQL wire protocol.
-#![allow(dead_code)]
+//!
+//! ```text
+//! socket ⇄ adapter  ⇄  Handshake (Connection + rustls)  ──becomes──►  Session ⇄ your server
+//!          the only I/O    no I/O, no clock, no task: bytes and the time since accept go in,
+//!                          one order at a time comes out
+//! ```
+//!
+//! - [`Connection`] is the pure machine: SSLRequest, GSSENCRequest, CancelRequest, direct TLS,
+//!   StartupMessage, policy. Plaintext in, [`Action`]s out.
+//! - [`Handshake`] joins it with TLS: raw bytes on both sides, and a [`Session`] at the end.
+//! - [`FrontDoor`] is what all connections share: the configuration in force ([`SslConfig`]) and
+//!   the number of sessions.
+//! - [`runtimes`] has an adapter for each runtime: `accept` for your own server, `Serve` for
+//!   [`PgServer`].
+//! - [`server`] is what may stand behind the door: the [`Database`](server::Database) trait and
+//!   the query phase; [`EmbeddedDatabase`] is SQLite.
+//!
+//! # Example: the whole loop over a blocking socket
+//!
+//! What an adapter has to do. It takes no decision.
+//!
+//! ```no_run
+//! use std::io::{Read, Write};
+//! use std::net::TcpListener;
+//! use std::time::Instant;
+//! use pgtls::{FrontDoor, Output, Peer, SslConfig, SslMode};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let door = FrontDoor::new(SslConfig::new(SslMode::Require, "server.crt", "server.key"))?;
+//! let (mut socket, peer) = TcpListener::bind("127.0.0.1:5432")?.accept()?;
+//! let accepted = Instant::now();
+//! let mut handshake = door.handshake(&Peer::Tcp(peer));
+//! let mut buffer = [0; 8192];
+//! let mut place = None;
+//! let session = loop {
+//!     match handshake.poll_output() {
+//!         Output::Ask(question) => {
+//!             let (answer, permit) = door.decide(&question);
+//!             place = permit;
+//!             handshake.answer(accepted.elapsed(), question, answer);
+//!         }
+//!         Output::Cancel(_) | Output::Close(_) => return Ok(()),
+//!         Output::Done(session) => break session,
+//!         Output::Send(bytes) => socket.write_all(&bytes)?,
+//!         Output::Wait(deadline) => {
+//!             let left = deadline.map(|d| d.saturating_sub(accepted.elapsed()));
+//!             socket.set_read_timeout(left.filter(|left| !left.is_zero()))?;
+//!             match socket.read(&mut buffer) {
+//!                 Ok(0) => handshake.handle_eof(accepted.elapsed()),
+//!                 Ok(n) => {
+//!                     // What is not taken at once belongs to the session.
+//!                     let taken = handshake.handle_input(accepted.elapsed(), &buffer[..n]);
+//!                     assert_eq!(taken, n);
+//!                 }
+//!                 Err(_) => handshake.handle_timeout(accepted.elapsed()),
+//!             }
+//!         }
+//!         _ => return Ok(()),
+//!     }
+//! };
+//! println!("{:?} over {:?}", session.login().user_str(), session.login().tls());
+//! drop((session, place)); // one session less
+//! # Ok(()) }
+//! ```
+//!
+//! # Features
+//!
+//! | feature | adds | default |
+//! | --- | --- | --- |
+//! | `tokio` | `runtimes::tokio` | yes |
+//! | `aws-lc-rs` | the cryptography, with X25519MLKEM768 preferred | yes |
+//! | `ring` | the other cryptography; used if `aws-lc-rs` is off | |
+//! | `certificates` | `CertificateManager` (needs one of the two above) | yes |
+//! | `server` | `PgServer`, the `Database` trait, the query phase | with `sqlite` |
+//! | `sqlite` | `EmbeddedDatabase` | yes |
+#![cfg_attr(
+    not(all(feature = "tokio", feature = "sqlite")),
+    allow(
+        rustdoc::broken_intra_doc_links,
+        reason = "links to features that are off"
+    )
+)]
 
 extern crate alloc;
 
@@ -16,15 +97,14 @@ mod front_door;
 mod handshake;
 mod login;
 mod policy;
+#[cfg(feature = "tokio")]
+#[path = "../runtimes/mod.rs"]
+pub mod runtimes;
 #[cfg(feature = "server")]
 pub mod server;
 mod session;
 mod tls;
 mod wire;
-
-#[cfg(feature = "tokio")]
-#[path = "../runtimes/mod.rs"]
-pub mod runtimes;
 
 pub use auth::{AuthMethod, Authenticated};
 #[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]
@@ -39,9 +119,16 @@ pub use front_door::{FrontDoor, Peer, SessionPermit};
 pub use handshake::{Handshake, Output};
 pub use login::{Login, ProtocolVersion, Replication, Startup};
 pub use policy::{DEFAULT_LOGIN_TIMEOUT, Encryption, Rules};
+/// The TLS library, for [`FrontDoor::with_rustls`].
+pub use rustls;
 #[cfg(feature = "server")]
 pub use server::{BuildError, PgServer, PgServerBuilder};
 pub use session::Session;
 pub use tls::facts::{TlsFacts, TlsVersion};
 pub use wire::reply::Reply;
 pub use wire::request::CancelRequest;
+
+/// The README's code.
+#[cfg(all(doctest, feature = "tokio", feature = "sqlite"))]
+#[doc = include_str!("../README.md")]
+mod readme {}

@@ -1,4 +1,9 @@
 //! Who came in: what a StartupMessage said, and what is known of the connection it came over.
+#![warn(
+    clippy::alloc_instead_of_core,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core
+)]
 
 use alloc::{sync::Arc, vec::Vec};
 use core::{fmt, str::Utf8Error};

@@ -1,4 +1,9 @@
 //! What the pure machine needs to know of the server's policy: plain data, no certificates.
+#![warn(
+    clippy::alloc_instead_of_core,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core
+)]
 
 use core::time::Duration;
 

@@ -5,6 +5,7 @@
     feature = "certificates",
     any(feature = "aws-lc-rs", feature = "ring")
 ))]
+#![allow(clippy::unwrap_used, reason = "tests fail on surprises")]
 
 mod common;
 

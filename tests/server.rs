@@ -5,6 +5,11 @@
     feature = "certificates",
     any(feature = "aws-lc-rs", feature = "ring")
 ))]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests take their time and fail on surprises"
+)]
 
 mod common;
 
@@ -204,7 +209,7 @@ fn sessions_share_the_database_and_transactions_are_isolated() {
     let (mut one, mut two) = (Raw::plain(&server), Raw::plain(&server));
     one.log_in();
     two.log_in();
-    let mut ask = |client: &mut Raw, sql: &str| {
+    let ask = |client: &mut Raw, sql: &str| {
         client.send(&query(sql));
         client.story()
     };
@@ -399,13 +404,13 @@ fn bytes_that_trickle_do_not_move_the_deadline() {
             break;
         }
     }
-    assert_eq!(
-        Raw(Box::new(client))
-            .0
-            .read_to_end(&mut Vec::new())
-            .unwrap_or(0),
-        0
-    );
+    let mut answer = Vec::new();
+    // A reset is as good an end as any; a time-out of the read is not.
+    if let Err(e) = std::io::Read::read_to_end(&mut client, &mut answer) {
+        assert_eq!(e.kind(), std::io::ErrorKind::ConnectionReset);
+    }
+    assert_eq!(answer, b"");
+    assert!(began.elapsed() < Duration::from_secs(5));
 }
 
 #[test]

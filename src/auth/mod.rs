@@ -1,4 +1,9 @@
 //! Login: methods, and the proof that one of them said yes.
+#![warn(
+    clippy::alloc_instead_of_core,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core
+)]
 
 /// How a client proves who it is.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -2,6 +2,11 @@
 //!
 //! A [`Connection`] knows no socket, clock or runtime. Its owner hands it the plaintext received
 //! and not yet consumed, and carries out the one [`Action`] that each call gives.
+#![warn(
+    clippy::alloc_instead_of_core,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core
+)]
 
 mod state;
 
@@ -22,6 +27,10 @@ use state::State;
 /// The result of one call: how much input was used, and what to do now.
 #[derive(Debug)]
 #[must_use]
+#[expect(
+    clippy::exhaustive_structs,
+    reason = "two fields are all there is to a step"
+)]
 pub struct Step {
     /// How many bytes of the input were used up; the rest must be handed in again.
     pub consumed: usize,
@@ -186,8 +195,7 @@ impl Connection {
     }
 
     /// TLS could not be established. No protocol message follows, at most an alert.
-    pub fn upgrade_failed(&mut self, upgrade: Upgrade, why: impl Into<String>) -> Step {
-        drop(upgrade);
+    pub fn upgrade_failed(&mut self, _spent: Upgrade, why: impl Into<String>) -> Step {
         self.close(0, Close::silent(Reason::Tls(why.into())))
     }
 

@@ -129,7 +129,7 @@ impl Connection {
         Step { consumed, action }
     }
 
-    fn direct_tls(&mut self) -> (State, usize, Action) {
+    fn direct_tls(&self) -> (State, usize, Action) {
         match self.rules.encryption {
             Encryption::Unavailable => closed(0, Close::silent(Reason::DirectTlsUnavailable)),
             Encryption::Optional | Encryption::Required => (
@@ -192,7 +192,7 @@ impl Connection {
     }
 
     fn startup(
-        &mut self,
+        &self,
         consumed: usize,
         asked: ProtocolVersion,
         body: &[u8],
@@ -214,7 +214,7 @@ impl Connection {
         (State::Started(startup), consumed, Action::Reply(reply))
     }
 
-    fn started(&mut self, startup: Box<Startup>) -> (State, usize, Action) {
+    fn started(&self, startup: Box<Startup>) -> (State, usize, Action) {
         if startup.user.is_empty() {
             let code = SqlState::INVALID_AUTHORIZATION_SPECIFICATION;
             let message = "no PostgreSQL user name specified in startup packet";

@@ -162,7 +162,6 @@ impl Database for EmbeddedDatabase {
                 process_id: client.process_id,
             },
         )
-        .await
     }
 }
 

@@ -50,7 +50,7 @@ impl std::fmt::Debug for EmbeddedSession {
 }
 
 impl EmbeddedSession {
-    pub(super) async fn start(
+    pub(super) fn start(
         mut connection: Connection,
         info: SessionInfo,
     ) -> Result<Self, ErrorResponse> {

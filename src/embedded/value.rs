@@ -10,14 +10,12 @@ use crate::server::Column;
 /// The type of a column: as declared, else by its value in the first row. SQLite's type affinity
 /// rules (SQLite docs, "Datatypes In SQLite", §3.1) come last.
 pub(super) fn column(name: &str, declared: Option<&str>, first: Option<ValueRef<'_>>) -> Column {
-    let kind = declared
-        .and_then(declared_type)
-        .unwrap_or_else(|| match first {
-            Some(ValueRef::Integer(_)) => Type::INT8,
-            Some(ValueRef::Real(_)) => Type::FLOAT8,
-            Some(ValueRef::Blob(_)) => Type::BYTEA,
-            Some(ValueRef::Text(_) | ValueRef::Null) | None => Type::TEXT,
-        });
+    let kind = declared.and_then(declared_type).unwrap_or(match first {
+        Some(ValueRef::Integer(_)) => Type::INT8,
+        Some(ValueRef::Real(_)) => Type::FLOAT8,
+        Some(ValueRef::Blob(_)) => Type::BYTEA,
+        Some(ValueRef::Text(_) | ValueRef::Null) | None => Type::TEXT,
+    });
     Column::new(name, kind)
 }
 

@@ -4,9 +4,7 @@ use crate::error_response::{ErrorResponse, Severity, SqlState};
 use crate::login::Login;
 use crate::server::builder::PgServer;
 use crate::server::cancel::Entered;
-use crate::server::database::{
-    Client, Database, DatabaseSession, Event, Portal, Rows, TransactionStatus,
-};
+use crate::server::database::{Client, Database, DatabaseSession, Event, Portal, Rows};
 use crate::server::protocol::{self, Frontend};
 use crate::server::settings;
 
@@ -239,11 +237,6 @@ impl<S: DatabaseSession> QuerySession<S> {
             self.input.drain(..self.taken);
         }
         self.taken = 0;
-    }
-
-    /// Whether a transaction block is open or a query runs.
-    pub(crate) fn is_idle(&self) -> bool {
-        self.portal.is_none() && self.session.transaction_status() == TransactionStatus::Idle
     }
 }
 

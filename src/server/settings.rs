@@ -154,7 +154,10 @@ fn options(text: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
     while let Some(word) = words.next() {
         let setting = if word == b"-c" {
             words.next().unwrap_or(word)
-        } else if let Some(joined) = word.strip_prefix(b"-c").or(word.strip_prefix(b"--")) {
+        } else if let Some(joined) = word
+            .strip_prefix(b"-c")
+            .or_else(|| word.strip_prefix(b"--"))
+        {
             joined.to_vec()
         } else {
             word

@@ -3,6 +3,11 @@
 //! All numbers are big-endian (PostgreSQL docs, "Message Data Types"). A [`Reader`] covers one
 //! message body, a sub-slice whose length was checked before; it cannot look past it, and
 //! [`Reader::finish`] refuses bytes left over.
+#![warn(
+    clippy::alloc_instead_of_core,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core
+)]
 
 pub(crate) mod reply;
 pub(crate) mod request;
@@ -58,25 +63,13 @@ impl<'a> Reader<'a> {
         self.array::<1>().map(|[b]| b)
     }
 
-    pub(crate) fn i16(&mut self) -> Result<i16, Malformed> {
-        self.array().map(i16::from_be_bytes)
-    }
-
     pub(crate) fn i32(&mut self) -> Result<i32, Malformed> {
         self.array().map(i32::from_be_bytes)
-    }
-
-    pub(crate) fn u32(&mut self) -> Result<u32, Malformed> {
-        self.array().map(u32::from_be_bytes)
     }
 
     /// Everything that is left.
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         core::mem::take(&mut self.0)
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// Ends the reading: the body must be used up.
@@ -172,7 +165,7 @@ mod tests {
         assert_eq!(r.i32(), Ok(7));
         assert_eq!(r.cstr(), Ok(&b"a"[..]));
         assert_eq!(r.clone().finish(), Err(Malformed::Slack));
-        assert_eq!(r.i16(), Err(Malformed::Truncated));
+        assert_eq!(r.i32(), Err(Malformed::Truncated));
         assert_eq!(r.cstr(), Err(Malformed::Unterminated));
         assert_eq!(r.bytes(usize::MAX), Err(Malformed::Truncated));
         assert_eq!(r.u8(), Ok(9));

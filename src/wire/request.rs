@@ -352,7 +352,7 @@ mod tests {
     #[test]
     fn last_name_wins_settings_keep_their_order() {
         let (s, unknown) =
-            body("user\0a\0_pq_.x\01\0user\0b\0k\01\0K\02\0k\03\0_pq_.\0\0_pq_.x\0\0_PQ_.y\0\0\0")
+            body("user\0a\0_pq_.x\0v\0user\0b\0k\0v\0K\0w\0k\0x\0_pq_.\0\0_pq_.x\0\0_PQ_.y\0\0\0")
                 .unwrap();
         assert_eq!(s.user, b"b");
         assert_eq!(s.database, b"b");
