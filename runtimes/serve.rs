@@ -14,9 +14,8 @@ use futures_io::{AsyncRead, AsyncWrite};
 use super::accept::accept_since;
 use super::stream::Stream;
 use super::{Accepted, Runtime, with_scratch};
-use crate::server::session::{QuerySession, Turn};
-use crate::server::{Database, DatabaseSession, PgServer};
-use crate::{ErrorResponse, Peer, SqlState};
+use crate::server::{Database, DatabaseSession, QuerySession, Turn};
+use crate::{ErrorResponse, Peer, PgServer, SqlState};
 
 /// Read at once from a session. Most queries are short.
 const READ: usize = 16 * 1024;
@@ -93,7 +92,7 @@ where
     let gone = async || first(pin!(ended(&all_gone)), R::sleep(server.shutdown_grace())).await;
     if let First::Right(()) = gone().await {
         tracing::info!(target: "pgtls::server", "interrupting what still runs");
-        server.sessions().interrupt_all();
+        server.interrupt_all();
         let _ = first(pin!(ended(&all_gone)), R::sleep(LAST_WORDS)).await;
         drop(killer);
         let _ = first(pin!(ended(&all_gone)), R::sleep(LAST_WORDS)).await;
@@ -119,7 +118,7 @@ where
 {
     let door = server.front_door();
     let mut stream = match accept_since::<R, S>(io, peer, door, started).await {
-        Accepted::Cancel(request, _open_until_done) => return server.sessions().cancel(&request),
+        Accepted::Cancel(request, _open_until_done) => return server.cancel(&request),
         Accepted::Refused(_) => return,
         Accepted::Session(stream) => stream,
     };

@@ -248,7 +248,7 @@ impl ErrorResponse {
     }
 
     /// Appends the message in protocol 3 format.
-    pub(crate) fn put(&self, out: &mut Vec<u8>) {
+    pub fn put(&self, out: &mut Vec<u8>) {
         let fits = wire::put_message(out, b'E', |out| {
             let mut field = |kind: u8, text: &str| {
                 out.push(kind);

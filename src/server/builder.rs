@@ -10,6 +10,7 @@ use crate::front_door::FrontDoor;
 use crate::policy::DEFAULT_LOGIN_TIMEOUT;
 use crate::server::cancel::Sessions;
 use crate::server::database::Database;
+use crate::wire::request::CancelRequest;
 
 /// Default of [`PgServerBuilder::max_connections`], that of PostgreSQL's `max_connections`.
 pub const DEFAULT_MAX_CONNECTIONS: usize = 100;
@@ -220,6 +221,17 @@ impl<D> PgServer<D> {
     #[must_use]
     pub fn shutdown_grace(&self) -> Duration {
         self.grace
+    }
+
+    /// Interrupts the session that a cancel request means, if its key is right. The client is told
+    /// nothing either way; the log is.
+    pub fn cancel(&self, request: &CancelRequest) {
+        self.sessions.cancel(request);
+    }
+
+    /// Interrupts all running statements: they fail with 57014.
+    pub fn interrupt_all(&self) {
+        self.sessions.interrupt_all();
     }
 
     pub(crate) fn sessions(&self) -> &Arc<Sessions> {

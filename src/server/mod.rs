@@ -7,7 +7,7 @@ mod builder;
 mod cancel;
 mod database;
 mod protocol;
-pub(crate) mod session;
+mod session;
 mod settings;
 
 #[cfg(feature = "sqlite")]
@@ -18,3 +18,4 @@ pub use database::{
     Client, Column, Database, DatabaseSession, Event, Interrupt, Portal, Rows, TransactionStatus,
 };
 pub use postgres_types::Type;
+pub use session::{QuerySession, Turn};

@@ -10,7 +10,8 @@ use crate::server::settings;
 
 /// What the owner of a [`QuerySession`] is to do.
 #[derive(Debug, Eq, PartialEq)]
-pub(crate) enum Turn {
+#[non_exhaustive]
+pub enum Turn {
     /// Close the connection.
     Close,
     /// Send these bytes.
@@ -19,8 +20,10 @@ pub(crate) enum Turn {
     Wait,
 }
 
-/// A session between its greeting and its end.
-pub(crate) struct QuerySession<S: DatabaseSession> {
+/// A session from its greeting to its end, sans-IO.
+///
+/// Call [`QuerySession::advance`] and do what it says until it says `Close`.
+pub struct QuerySession<S: DatabaseSession> {
     /// Its entry among the sessions that can be cancelled.
     _entered: Entered,
     session: S,
@@ -36,9 +39,22 @@ pub(crate) struct QuerySession<S: DatabaseSession> {
     over: bool,
 }
 
+impl<S: DatabaseSession> std::fmt::Debug for QuerySession<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("QuerySession")
+            .field("running", &self.portal.is_some())
+            .field("over", &self.over)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<S: DatabaseSession> QuerySession<S> {
-    /// Opens a session with the database. The first [`QuerySession::advance`] gives the greeting.
-    pub(crate) async fn open<D: Database<Session = S>>(
+    /// Opens a session with the database. The first [`QuerySession::advance`] gives the greeting:
+    /// ParameterStatus, BackendKeyData, ReadyForQuery.
+    ///
+    /// # Errors
+    /// The client is to be told this ([`ErrorResponse::put`]), then the connection closed.
+    pub async fn open<D: Database<Session = S>>(
         server: &PgServer<D>,
         login: &Login,
     ) -> Result<Self, ErrorResponse> {
@@ -85,12 +101,13 @@ impl<S: DatabaseSession> QuerySession<S> {
     }
 
     /// Takes bytes from the client.
-    pub(crate) fn handle_input(&mut self, bytes: &[u8]) {
+    pub fn handle_input(&mut self, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
     }
 
-    /// The server stops: says so, whatever the client was about to do.
-    pub(crate) fn shut_down(&mut self) -> Vec<u8> {
+    /// The server stops: gives the last words (57P01), whatever the client was about to do.
+    #[must_use]
+    pub fn shut_down(&mut self) -> Vec<u8> {
         self.over = true;
         self.portal = None;
         let mut out = core::mem::take(&mut self.out);
@@ -103,7 +120,7 @@ impl<S: DatabaseSession> QuerySession<S> {
     }
 
     /// Goes on until there is something to be sent, or nothing more to do.
-    pub(crate) async fn advance(&mut self) -> Turn {
+    pub async fn advance(&mut self) -> Turn {
         loop {
             if let Some(portal) = &mut self.portal {
                 let next = portal.next().await;

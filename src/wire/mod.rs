@@ -59,6 +59,7 @@ impl<'a> Reader<'a> {
         Ok(*head)
     }
 
+    #[cfg(any(test, feature = "server"))]
     pub(crate) fn u8(&mut self) -> Result<u8, Malformed> {
         self.array::<1>().map(|[b]| b)
     }

@@ -77,21 +77,22 @@ pub(crate) struct BadLength(pub(crate) u32);
 ///
 /// The length word is judged as soon as its four bytes are there; nothing is allocated on it.
 pub(crate) fn packet(input: &[u8]) -> Result<Option<(usize, Packet<'_>)>, BadLength> {
-    let Some(word) = input.first_chunk::<4>() else {
+    let mut input = Reader::new(input);
+    let Ok(word) = input.array().map(u32::from_be_bytes) else {
         return Ok(None);
     };
-    let word = u32::from_be_bytes(*word);
     let length = match usize::try_from(word) {
         Ok(length) if (MIN_PACKET..=MAX_PACKET).contains(&length) => length,
         _ => return Err(BadLength(word)),
     };
-    let Some(whole) = input.get(4..length) else {
+    let Ok(mut whole) = input.bytes(length.saturating_sub(4)).map(Reader::new) else {
         return Ok(None);
     };
-    let Some((code, body)) = whole.split_first_chunk::<4>() else {
+    let Ok(code) = whole.array() else {
         return Ok(None);
     };
-    let packet = match u32::from_be_bytes(*code) {
+    let body = whole.rest();
+    let packet = match u32::from_be_bytes(code) {
         CANCEL_REQUEST => Packet::Cancel(body),
         SSL_REQUEST => Packet::Ssl,
         GSSENC_REQUEST => Packet::GssEnc,
@@ -137,17 +138,30 @@ pub(crate) fn startup(
     };
     let mut unknown = Vec::new();
     let mut walsender = Walsender::default();
-    for (name, value) in Pairs(body) {
-        match name {
-            b"user" => startup.user = value.to_vec(),
-            b"database" => startup.database = value.to_vec(),
-            b"options" => startup.options = Some(value.to_vec()),
-            b"replication" => walsender.set(value)?,
-            name if name.starts_with(b"_pq_.") => unknown.push(name.to_vec()),
-            name => startup.settings.push((name.to_vec(), value.to_vec())),
+    let mut rest = Reader::new(body);
+    let ends_well = loop {
+        match rest.cstr() {
+            Err(_) => break false,
+            Ok(b"") => break rest.finish().is_ok(),
+            Ok(name) => {
+                // PostgreSQL looks at a last value without its zero byte, then at the layout.
+                let whole = rest.cstr();
+                let value = whole.unwrap_or_else(|_| rest.rest());
+                if whole.is_err() && value.is_empty() {
+                    break false;
+                }
+                match name {
+                    b"user" => startup.user = value.to_vec(),
+                    b"database" => startup.database = value.to_vec(),
+                    b"options" => startup.options = Some(value.to_vec()),
+                    b"replication" => walsender.set(value)?,
+                    name if name.starts_with(b"_pq_.") => unknown.push(name.to_vec()),
+                    name => startup.settings.push((name.to_vec(), value.to_vec())),
+                }
+            }
         }
-    }
-    if !ends_well(body) {
+    };
+    if !ends_well {
         return Err(StartupFault::Layout);
     }
     if startup.database.is_empty() {
@@ -160,44 +174,6 @@ pub(crate) fn startup(
     startup.user.truncate(MAX_NAME);
     startup.database.truncate(MAX_NAME);
     Ok((startup, unknown))
-}
-
-/// The (name, value) pairs, up to an empty name or a name without a value. A last value without
-/// its zero byte is still given, as PostgreSQL looks at it before it judges the layout.
-struct Pairs<'a>(&'a [u8]);
-
-impl<'a> Iterator for Pairs<'a> {
-    type Item = (&'a [u8], &'a [u8]);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let (name, behind) = split_at_zero(self.0)?;
-        if name.is_empty() || behind.is_empty() {
-            return None;
-        }
-        let (value, behind) = split_at_zero(behind).unwrap_or((behind, &[]));
-        self.0 = behind;
-        Some((name, value))
-    }
-}
-
-/// Whether the pairs are followed by exactly one zero byte.
-fn ends_well(mut body: &[u8]) -> bool {
-    while let Some((name, behind)) = split_at_zero(body) {
-        if name.is_empty() {
-            return behind.is_empty();
-        }
-        let Some((_, behind)) = split_at_zero(behind) else {
-            return false;
-        };
-        body = behind;
-    }
-    false
-}
-
-fn split_at_zero(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = bytes.iter().position(|b| *b == 0)?;
-    let (head, tail) = bytes.split_at_checked(at)?;
-    Some((head, tail.split_first()?.1))
 }
 
 /// The `replication` parameter; a later one overrides an earlier one.
