@@ -11,8 +11,9 @@ async function connect(ssl) {
   try {
     const { rows } = await client.query("select 1+1 as two");
     assert.strictEqual(Number(rows[0].two), 2);
-    const bound = await client.query("select $1 as text", ["ü"]);
-    assert.strictEqual(bound.rows[0].text, "ü");
+    await assert.rejects(client.query("select * from nope"), { code: "42P01" });
+    const again = await client.query("select 'ü' as text, null as absent");
+    assert.deepStrictEqual(again.rows, [{ text: "ü", absent: null }]);
   } finally {
     await client.end();
   }
