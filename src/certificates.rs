@@ -12,7 +12,7 @@ use rcgen::{
 };
 
 use crate::config::{ConfigError, SslConfig, SslMode};
-use crate::tls::config::load;
+use crate::tls::config::{CERTIFICATE, load};
 
 /// How long a certificate made here is valid.
 const DAYS: u64 = 365;
@@ -223,8 +223,9 @@ impl CertificateManager {
         let path = certificate.into();
         let config = SslConfig::new(SslMode::Prefer, &path, key);
         load(&config)?;
-        for certificate in crate::tls::config::certificates(&config.certificate, "SSL certificate")?
-        {
+        let bytes = crate::config::source::Source::File(path.clone()).read(CERTIFICATE)?;
+        let origin = crate::config::Origin::File(path.clone());
+        for certificate in crate::tls::config::certificates(&bytes, &origin, CERTIFICATE)? {
             check_dates(&path, &certificate)?;
         }
         Ok(())

@@ -2,21 +2,22 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, SystemTime};
 
 use rustls::ServerConfig;
-use rustls::server::ClientHello;
 
 use crate::auth::AuthMethod;
 use crate::close::Close;
-use crate::config::{ConfigError, SslConfig, SslMode};
+use crate::config::{ConfigError, DAY, SslConfig, SslMode};
 use crate::connection::{Answer, Question};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::handshake::Handshake;
 use crate::login::Login;
 use crate::policy::{Encryption, Rules};
-use crate::tls::session::Select;
+use crate::tls::config::select::Single;
+use crate::tls::config::{Expiry, Loaded};
+use crate::tls::session::{Choice, Select};
 use crate::tls::{self, ALPN};
 
 /// The other end of a connection.
@@ -51,6 +52,7 @@ pub struct FrontDoor {
 struct Shared {
     current: RwLock<Arc<Snapshot>>,
     config: Option<SslConfig>,
+    reloading: Mutex<()>,
     auth_method: AuthMethod,
     login_timeout: Duration,
     max_sessions: usize,
@@ -61,6 +63,8 @@ struct Shared {
 struct Snapshot {
     rules: Rules,
     select: Option<Arc<dyn Select + Send + Sync>>,
+    expiries: Vec<Expiry>,
+    fingerprint: u64,
 }
 
 impl std::fmt::Debug for Snapshot {
@@ -80,18 +84,42 @@ impl Snapshot {
             SslMode::VerifyCA => Rules::new(Encryption::Required).require_certificate(),
             SslMode::VerifyFull => Rules::new(Encryption::Required).require_certificate_of_user(),
         };
-        let select = tls::config::load(config)?
-            .map(|tls| Arc::new(Single(tls)) as Arc<dyn Select + Send + Sync>);
-        Ok(Self { rules, select })
+        let Loaded {
+            select,
+            expiries,
+            fingerprint,
+        } = tls::config::load(config)?;
+        Ok(Self {
+            rules,
+            select,
+            expiries,
+            fingerprint,
+        })
     }
-}
 
-/// One certificate for everybody.
-struct Single(Arc<ServerConfig>);
-
-impl Select for Single {
-    fn select(&self, _: &ClientHello<'_>) -> Result<Arc<ServerConfig>, String> {
-        Ok(Arc::clone(&self.0))
+    /// Writes a line for everything that ends soon.
+    fn note_expiries(&self, config: &SslConfig) {
+        #[expect(clippy::disallowed_methods, reason = "what ends soon depends on now")]
+        let now = SystemTime::now();
+        for expiry in &self.expiries {
+            let days = expiry.days_left(now);
+            let within = |limit: Duration| {
+                days < 0 || u64::try_from(days).is_ok_and(|d| d < limit.as_secs() / DAY.as_secs())
+            };
+            let Expiry {
+                what, origin, name, ..
+            } = expiry;
+            let advice = if days < 0 {
+                "has ended; replace the file and reload"
+            } else {
+                "ends soon; replace the file and reload"
+            };
+            if within(config.expiry_error) {
+                tracing::error!(target: "pgtls::ssl", what, %origin, name, days, "{advice}");
+            } else if within(config.expiry_warning) {
+                tracing::warn!(target: "pgtls::ssl", what, %origin, name, days, "{advice}");
+            }
+        }
     }
 }
 
@@ -102,6 +130,8 @@ impl FrontDoor {
         Self::from_snapshot(Snapshot {
             rules: Rules::new(Encryption::Unavailable),
             select: None,
+            expiries: Vec::new(),
+            fingerprint: 0,
         })
     }
 
@@ -118,7 +148,12 @@ impl FrontDoor {
         };
         Self::from_snapshot(Snapshot {
             rules,
-            select: Some(Arc::new(Single(config))),
+            select: Some(Arc::new(Single(Choice {
+                config,
+                verifier: None,
+            }))),
+            expiries: Vec::new(),
+            fingerprint: 0,
         })
     }
 
@@ -127,35 +162,72 @@ impl FrontDoor {
     /// # Errors
     /// The first thing that is wrong with the configuration, with its file and what mends it.
     pub fn new(config: SslConfig) -> Result<Self, ConfigError> {
-        let door = Self::from_snapshot(Snapshot::load(&config)?);
-        Ok(door.change(|shared| shared.config = Some(config)))
+        let snapshot = Snapshot::load(&config)?;
+        snapshot.note_expiries(&config);
+        Ok(Self::from_snapshot(snapshot).change(|shared| shared.config = Some(config)))
     }
 
     /// Reads the files of the configuration anew, all or nothing: on an error the one in force
     /// stays. Logins in flight and sessions keep what they began with. Without files of its own
     /// ([`FrontDoor::plain`], [`FrontDoor::with_rustls`]) a door has nothing to reload.
     ///
+    /// Blocks: it reads files, and may run a passphrase command.
+    ///
     /// # Errors
     /// The first thing that is wrong with the configuration, with its file and what mends it.
     pub fn reload(&self) -> Result<(), ConfigError> {
+        self.load_again(true).map(drop)
+    }
+
+    /// As [`FrontDoor::reload`], but if everything reads as before nothing is exchanged, and
+    /// tickets stay good. Says whether something was.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn reload_if_changed(&self) -> Result<bool, ConfigError> {
+        self.load_again(false)
+    }
+
+    fn load_again(&self, always: bool) -> Result<bool, ConfigError> {
         let Some(config) = &self.shared.config else {
-            return Ok(());
+            return Ok(false);
         };
-        match Snapshot::load(config) {
-            Ok(snapshot) => {
-                *self
-                    .shared
-                    .current
-                    .write()
-                    .unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
-                tracing::info!(target: "pgtls::ssl", "SSL configuration reloaded");
-                Ok(())
-            }
-            Err(error) => {
-                tracing::warn!(target: "pgtls::ssl", %error, "SSL configuration was not reloaded");
-                Err(error)
-            }
+        // One after the other, so that what was read last is what stays.
+        let _one = self
+            .shared
+            .reloading
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let snapshot = Snapshot::load(config).inspect_err(|error| {
+            tracing::warn!(target: "pgtls::ssl", %error, "SSL configuration was not reloaded");
+        })?;
+        if !always && snapshot.fingerprint == self.current().fingerprint {
+            return Ok(false);
         }
+        snapshot.note_expiries(config);
+        *self
+            .shared
+            .current
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+        tracing::info!(target: "pgtls::ssl", "SSL configuration reloaded");
+        Ok(true)
+    }
+
+    /// When the certificates and revocation lists in force end.
+    #[must_use]
+    pub fn expiries(&self) -> Vec<Expiry> {
+        self.current().expiries.clone()
+    }
+
+    /// The configuration's files and directories.
+    #[cfg(feature = "watch")]
+    pub(crate) fn paths(&self) -> Vec<std::path::PathBuf> {
+        self.shared
+            .config
+            .as_ref()
+            .map(SslConfig::paths)
+            .unwrap_or_default()
     }
 
     fn from_snapshot(snapshot: Snapshot) -> Self {
@@ -164,6 +236,7 @@ impl FrontDoor {
                 login_timeout: snapshot.rules.login_timeout,
                 current: RwLock::new(Arc::new(snapshot)),
                 config: None,
+                reloading: Mutex::new(()),
                 auth_method: AuthMethod::Trust,
                 max_sessions: usize::MAX,
                 sessions: AtomicUsize::new(0),
@@ -205,6 +278,7 @@ impl FrontDoor {
         let mut shared = Shared {
             current: RwLock::new(self.current()),
             config: old.config.clone(),
+            reloading: Mutex::new(()),
             auth_method: old.auth_method,
             login_timeout: old.login_timeout,
             max_sessions: old.max_sessions,

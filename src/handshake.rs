@@ -146,27 +146,30 @@ impl Handshake {
         let (Some(tls), Some(select)) = (&mut self.tls, &self.select) else {
             return;
         };
-        if let Err(why) = tls.receive(rest, select.as_ref(), &mut self.out) {
-            tls.take_wire(&mut self.out);
-            let close = match self.upgrade.take() {
-                Some(upgrade) => match self.connection.upgrade_failed(upgrade, why).action {
-                    Action::Close(close) => close,
-                    _ => return,
-                },
-                None => Close {
-                    reason: Reason::Tls(why),
-                    farewell: None,
-                },
-            };
-            self.held.clear();
-            self.end(Output::Close(close));
-            return;
-        }
-        if self.upgrade.is_some()
-            && let Some(facts) = tls.facts()
-            && let Some(upgrade) = self.upgrade.take()
-        {
-            self.connection.upgraded(upgrade, facts);
+        let facts = match tls.receive(rest, select.as_ref(), &mut self.out) {
+            Ok(()) if self.upgrade.is_some() => tls.facts(),
+            Ok(()) => Ok(None),
+            Err(why) => Err(why),
+        };
+        match facts {
+            Ok(Some(facts)) => {
+                if let Some(upgrade) = self.upgrade.take() {
+                    self.connection.upgraded(upgrade, facts);
+                }
+            }
+            Ok(None) => {}
+            Err(why) => {
+                tls.take_wire(&mut self.out);
+                self.held.clear();
+                let close = match self.upgrade.take() {
+                    Some(upgrade) => match self.connection.upgrade_failed(upgrade, why).action {
+                        Action::Close(close) => close,
+                        _ => return,
+                    },
+                    None => Close::silent(Reason::Tls(why)),
+                };
+                self.end(Output::Close(close));
+            }
         }
     }
 

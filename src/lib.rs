@@ -74,6 +74,7 @@
 //! | `certificates` | `CertificateManager` (needs one of the two above) | yes |
 //! | `server` | `PgServer`, the `Database` trait, the query phase | with `sqlite` |
 //! | `sqlite` | `EmbeddedDatabase` | yes |
+//! | `watch` | `FrontDoor::watch`: reload when a file changes | yes |
 #![cfg_attr(
     not(all(feature = "tokio", feature = "sqlite")),
     allow(
@@ -104,13 +105,18 @@ pub mod runtimes;
 pub mod server;
 mod session;
 mod tls;
+#[cfg(feature = "watch")]
+mod watch;
 mod wire;
 
 pub use auth::{AuthMethod, Authenticated};
 #[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]
 pub use certificates::{CertificateError, CertificateManager, TestCertificates};
 pub use close::{Close, Reason, Request};
-pub use config::{ConfigError, Origin, SslConfig, SslMode, UnknownSslMode};
+pub use config::{
+    CertificateMaterial, CertificateProvider, ConfigError, Origin, ServerCertificate, SniRule,
+    SslConfig, SslMode, UnknownSslMode,
+};
 pub use connection::{Action, Answer, Connection, Question, Step, Upgrade};
 #[cfg(feature = "sqlite")]
 pub use embedded::{EmbeddedDatabase, EmbeddedPortal, EmbeddedSession, OpenError};
@@ -124,7 +130,10 @@ pub use rustls;
 #[cfg(feature = "server")]
 pub use server::{BuildError, PgServer, PgServerBuilder};
 pub use session::Session;
+pub use tls::config::Expiry;
 pub use tls::facts::{TlsFacts, TlsVersion};
+#[cfg(feature = "watch")]
+pub use watch::{Watch, WatchError};
 pub use wire::reply::Reply;
 pub use wire::request::CancelRequest;
 

@@ -6,7 +6,7 @@ use std::io::{self, IoSlice, Read, Write};
 use rustls::server::ClientHello;
 
 use crate::login::Login;
-use crate::tls::session::{Plaintext, Select, TlsSession};
+use crate::tls::session::{Choice, Plaintext, Refusal, Select, TlsSession};
 
 /// How much may wait for a plain transport, as rustls has it for TLS.
 const MAX_WAITING: usize = 64 * 1024;
@@ -37,8 +37,12 @@ impl fmt::Debug for Session {
 struct NoMoreHellos;
 
 impl Select for NoMoreHellos {
-    fn select(&self, _: &ClientHello<'_>) -> Result<std::sync::Arc<rustls::ServerConfig>, String> {
-        Err("the handshake is over".into())
+    fn select(&self, _: &ClientHello<'_>) -> Result<Choice, Refusal> {
+        Err(Refusal {
+            why: "the handshake is over".into(),
+            // internal_error
+            alert: 80,
+        })
     }
 }
 

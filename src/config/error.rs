@@ -33,13 +33,30 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A name for an SNI entry that is neither a host name nor `*.` and a host name.
+    #[error("\"{name}\" is no host name for SNI; write db.example.com or *.example.com")]
+    BadHostName {
+        /// The name as configured.
+        name: String,
+    },
+    /// Not an OCSP response.
+    #[error(
+        "OCSP response {origin} is not a successful OCSPResponse in DER; fetch one with: openssl ocsp -issuer ca.crt -cert server.crt -url URL -respout {origin}"
+    )]
+    BadOcsp {
+        /// Where it came from.
+        origin: Origin,
+    },
     /// A mode that verifies clients has nothing to verify them with.
     #[error(
-        "SSL mode {mode} needs the CA certificates that client certificates are checked against; add .with_ca_cert(\"certs/ca.crt\")"
+        "SSL mode {mode} needs the CA certificates that client certificates are checked against{}; add .with_ca_cert(\"certs/ca.crt\")",
+        .host.as_ref().map(|h| format!(" for host {h}")).unwrap_or_default()
     )]
     CaMissing {
         /// The mode.
         mode: SslMode,
+        /// The SNI entry; `None` for the default certificate.
+        host: Option<String>,
     },
     /// The certificate file of the server does not exist.
     #[error("SSL certificate not found: {}; check the path, or make certificates to try with CertificateManager::setup_test_certs()", .path.display())]
@@ -60,8 +77,16 @@ pub enum ConfigError {
         "certificate revocation lists are configured without CA certificates, so nothing would be checked; add .with_ca_cert(\"certs/ca.crt\")"
     )]
     CrlWithoutCa,
+    /// The same SNI name twice; they compare without regard to case.
+    #[error("host name \"{name}\" has two certificates; remove one")]
+    DuplicateHostName {
+        /// The name as configured.
+        name: String,
+    },
     /// Nothing of the wanted kind.
-    #[error("{what} {origin} holds no PEM section \"{section}\"; is it the right file?")]
+    #[error(
+        "{what} {origin} holds neither a PEM section \"{section}\" nor DER of that kind; is it the right file?"
+    )]
     Empty {
         /// Which file it is.
         what: &'static str,
@@ -70,11 +95,11 @@ pub enum ConfigError {
         /// The PEM label looked for.
         section: &'static str,
     },
-    /// An encrypted key.
+    /// A key encrypted in the old format of OpenSSL (`Proc-Type: 4,ENCRYPTED`, RFC 1421).
     #[error(
-        "private key {key} is encrypted; decrypt it with: openssl pkey -in {key} -out server.key"
+        "private key {key} is encrypted in the legacy format, whose key derivation is weak; convert it with: openssl pkcs8 -topk8 -v2 aes-256-cbc -in {key} -out server.p8.key"
     )]
-    KeyEncrypted {
+    KeyLegacyEncryption {
         /// Where the key came from.
         key: Origin,
     },
@@ -141,6 +166,48 @@ pub enum ConfigError {
         "this build has no cryptography for TLS; build with the feature \"aws-lc-rs\" (the default) or \"ring\""
     )]
     NoCrypto,
+    /// Suites, groups and versions leave nothing to negotiate.
+    #[error(
+        "cipher suites, groups and TLS versions leave nothing to negotiate ({reason}); widen one of them"
+    )]
+    NothingToNegotiate {
+        /// What the TLS library says.
+        reason: String,
+    },
+    /// The passphrase command did not deliver.
+    #[error(
+        "passphrase command \"{command}\" failed: {reason}; run it by hand as the server's user"
+    )]
+    PassphraseCommand {
+        /// The command as configured.
+        command: String,
+        /// What went wrong; never its output.
+        reason: String,
+    },
+    /// An encrypted key, and no passphrase configured.
+    #[error(
+        "private key {key} is encrypted and no passphrase is configured; set one by value, file or command, or decrypt the key with: openssl pkey -in {key} -out server.key"
+    )]
+    PassphraseMissing {
+        /// Where the key came from.
+        key: Origin,
+    },
+    /// The passphrase does not open the key.
+    #[error(
+        "private key {key} cannot be decrypted ({reason}); try the passphrase with: openssl pkey -noout -in {key}"
+    )]
+    PassphraseWrong {
+        /// Where the key came from.
+        key: Origin,
+        /// What the decryption says.
+        reason: String,
+    },
+    /// The provider of certificates failed.
+    #[error("certificate provider failed: {source}; the configuration in force, if any, stays")]
+    Provider {
+        /// What the provider says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// The TLS library refused the configuration.
     #[error(
         "TLS configuration refused: {reason}; check certificate, key and CA files with CertificateManager::verify_cert_files"
@@ -159,6 +226,22 @@ pub enum ConfigError {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// A cipher suite that the cryptographic library does not have.
+    #[error("unknown cipher suite \"{name}\"; there are {known}")]
+    UnknownCipherSuite {
+        /// The name as configured.
+        name: String,
+        /// All names.
+        known: String,
+    },
+    /// A key-exchange group that the cryptographic library does not have.
+    #[error("unknown key-exchange group \"{name}\"; there are {known}")]
+    UnknownGroup {
+        /// The name as configured.
+        name: String,
+        /// All names.
+        known: String,
+    },
     /// A certificate, CA or CRL file cannot be read.
     #[error(
         "could not read {what} {origin}: {source}; check the path and that the server's user may read it"
@@ -170,5 +253,13 @@ pub enum ConfigError {
         origin: Origin,
         /// Why.
         source: io::Error,
+    },
+    /// No TLS version is left between minimum and maximum.
+    #[error("minimum TLS version {min} is above the maximum {max}; exchange them or leave one out")]
+    VersionRange {
+        /// The minimum.
+        min: &'static str,
+        /// The maximum.
+        max: &'static str,
     },
 }

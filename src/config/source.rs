@@ -21,6 +21,8 @@ pub enum Origin {
     File(PathBuf),
     /// Bytes handed over in memory.
     Memory,
+    /// A [`CertificateProvider`](super::CertificateProvider).
+    Provider,
 }
 
 impl fmt::Display for Origin {
@@ -28,6 +30,7 @@ impl fmt::Display for Origin {
         match self {
             Self::File(path) => path.display().fmt(f),
             Self::Memory => f.write_str("<memory>"),
+            Self::Provider => f.write_str("<provider>"),
         }
     }
 }
@@ -37,6 +40,24 @@ impl fmt::Display for Origin {
 pub(crate) enum Source {
     File(PathBuf),
     Memory(Arc<Zeroizing<Vec<u8>>>),
+}
+
+/// How an encrypted key is opened.
+#[derive(Clone)]
+pub(crate) enum Passphrase {
+    Command(String),
+    File(PathBuf),
+    Value(Arc<Zeroizing<String>>),
+}
+
+impl fmt::Debug for Passphrase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Command(command) => f.debug_tuple("Command").field(command).finish(),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Value(_) => f.write_str("Value(..)"),
+        }
+    }
 }
 
 /// Never shows bytes: they may be a key.

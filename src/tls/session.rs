@@ -3,14 +3,31 @@
 use std::io::{self, BufRead, Read, Write};
 use std::sync::Arc;
 
+use rustls::pki_types::CertificateDer;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{Acceptor, ClientHello};
 use rustls::{HandshakeKind, ServerConfig, ServerConnection};
 
 use crate::tls::facts::{TlsFacts, TlsVersion, suite_name};
 
-/// Picks the configuration for a ClientHello; `Err` says why there is none.
+/// Picks the configuration for a ClientHello.
 pub(crate) trait Select {
-    fn select(&self, hello: &ClientHello<'_>) -> Result<Arc<ServerConfig>, String>;
+    fn select(&self, hello: &ClientHello<'_>) -> Result<Choice, Refusal>;
+}
+
+/// A configuration, and what verified the client certificates that its tickets carry.
+#[derive(Clone)]
+pub(crate) struct Choice {
+    pub(crate) config: Arc<ServerConfig>,
+    pub(crate) verifier: Option<Arc<dyn ClientCertVerifier>>,
+}
+
+/// There is no configuration for a ClientHello.
+pub(crate) struct Refusal {
+    /// For the log.
+    pub(crate) why: String,
+    /// The description of the fatal alert (RFC 8446 §6).
+    pub(crate) alert: u8,
 }
 
 /// One TLS connection, from its ClientHello on.
@@ -23,7 +40,19 @@ pub(crate) struct TlsSession {
 enum Stage {
     Failed,
     Hello(Box<Hello>),
-    Running(Box<ServerConnection>),
+    Running(Box<Running>),
+}
+
+struct Running {
+    connection: ServerConnection,
+    /// Needed until the handshake is done.
+    choice: Option<Choice>,
+}
+
+impl std::fmt::Debug for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Running")
+    }
 }
 
 struct Hello(Acceptor);
@@ -73,48 +102,40 @@ impl TlsSession {
                 }
             }
         }
-        let Stage::Running(connection) = &mut self.stage else {
+        let Stage::Running(running) = &mut self.stage else {
             return Err("the TLS session has failed".into());
         };
-        feed(connection, wire)
+        feed(&mut running.connection, wire)
     }
 
-    /// What is known of the session, once its handshake is done.
-    pub(crate) fn facts(&self) -> Option<TlsFacts> {
-        let Stage::Running(connection) = &self.stage else {
-            return None;
+    /// What is known of the session, once its handshake is done. A client certificate that a
+    /// ticket brought back was verified when the ticket was given; it may have ended since.
+    ///
+    /// To be asked until it answers, and not again.
+    pub(crate) fn facts(&mut self) -> Result<Option<TlsFacts>, String> {
+        let Stage::Running(running) = &mut self.stage else {
+            return Ok(None);
         };
-        if connection.is_handshaking() {
-            return None;
+        if running.connection.is_handshaking() {
+            return Ok(None);
         }
-        let suite = connection.negotiated_cipher_suite()?;
-        let (cipher, cipher_bits) = suite_name(suite.suite());
-        Some(TlsFacts {
-            version: match connection.protocol_version()? {
-                rustls::ProtocolVersion::TLSv1_2 => TlsVersion::Tls12,
-                _ => TlsVersion::Tls13,
-            },
-            cipher,
-            cipher_bits,
-            group: connection
-                .negotiated_key_exchange_group()
-                .and_then(|g| g.name().as_str()),
-            sni: connection.server_name().map(str::to_owned),
-            alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
-            peer_certificates: connection
-                .peer_certificates()
-                .map(|chain| chain.iter().map(|c| c.clone().into_owned()).collect())
-                .unwrap_or_default(),
-            resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
-        })
+        let Some(facts) = facts(&running.connection) else {
+            return Ok(None);
+        };
+        if let Some(choice) = running.choice.take()
+            && facts.resumed
+        {
+            verify_again(&choice, &facts.peer_certificates)?;
+        }
+        Ok(Some(facts))
     }
 
     /// Reads plaintext into `buf`.
     pub(crate) fn read(&mut self, buf: &mut [u8]) -> Plaintext {
-        let Stage::Running(connection) = &mut self.stage else {
+        let Stage::Running(running) = &mut self.stage else {
             return Plaintext::Empty;
         };
-        match connection.reader().read(buf) {
+        match running.connection.reader().read(buf) {
             Ok(0) => Plaintext::Closed,
             Ok(n) => Plaintext::Bytes(n),
             Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Plaintext::Truncated,
@@ -124,11 +145,11 @@ impl TlsSession {
 
     /// Appends plaintext to `into` until that holds `limit` bytes.
     pub(crate) fn read_up_to(&mut self, into: &mut Vec<u8>, limit: usize) -> Plaintext {
-        let Stage::Running(connection) = &mut self.stage else {
+        let Stage::Running(running) = &mut self.stage else {
             return Plaintext::Empty;
         };
         let before = into.len();
-        let mut reader = connection.reader();
+        let mut reader = running.connection.reader();
         loop {
             let room = limit.saturating_sub(into.len());
             let end = match reader.fill_buf() {
@@ -154,38 +175,42 @@ impl TlsSession {
 
     /// Encrypts plaintext; takes less than offered while much waits to be sent.
     pub(crate) fn write(&mut self, plain: &[u8]) -> usize {
-        let Stage::Running(connection) = &mut self.stage else {
+        let Stage::Running(running) = &mut self.stage else {
             return 0;
         };
-        connection.writer().write(plain).unwrap_or(0)
+        running.connection.writer().write(plain).unwrap_or(0)
     }
 
     /// Encrypts several slices of plaintext; see [`TlsSession::write`].
     pub(crate) fn write_vectored(&mut self, plain: &[io::IoSlice<'_>]) -> usize {
-        let Stage::Running(connection) = &mut self.stage else {
+        let Stage::Running(running) = &mut self.stage else {
             return 0;
         };
-        connection.writer().write_vectored(plain).unwrap_or(0)
+        running
+            .connection
+            .writer()
+            .write_vectored(plain)
+            .unwrap_or(0)
     }
 
     /// Queues close_notify.
     pub(crate) fn close(&mut self) {
-        if let Stage::Running(connection) = &mut self.stage {
-            connection.send_close_notify();
+        if let Stage::Running(running) = &mut self.stage {
+            running.connection.send_close_notify();
         }
     }
 
     /// The transport has ended.
     pub(crate) fn eof(&mut self) {
-        if let Stage::Running(connection) = &mut self.stage {
+        if let Stage::Running(running) = &mut self.stage {
             // Only tells rustls that the stream is over; there are no bytes to fail on.
-            let _ = connection.read_tls(&mut io::empty());
+            let _ = running.connection.read_tls(&mut io::empty());
         }
     }
 
     /// Whether ciphertext waits to be sent.
     pub(crate) fn wants_write(&self) -> bool {
-        matches!(&self.stage, Stage::Running(connection) if connection.wants_write())
+        matches!(&self.stage, Stage::Running(running) if running.connection.wants_write())
     }
 
     /// Whether ciphertext can be taken; not while much plaintext is unread.
@@ -193,24 +218,60 @@ impl TlsSession {
         match &self.stage {
             Stage::Failed => false,
             Stage::Hello(_) => true,
-            Stage::Running(connection) => connection.wants_read(),
+            Stage::Running(running) => running.connection.wants_read(),
         }
     }
 
     /// Sends ciphertext; one call is at most one vectored write.
     pub(crate) fn write_wire(&mut self, wire: &mut dyn Write) -> io::Result<usize> {
         match &mut self.stage {
-            Stage::Running(connection) => connection.write_tls(wire),
+            Stage::Running(running) => running.connection.write_tls(wire),
             Stage::Failed | Stage::Hello(_) => Ok(0),
         }
     }
 
     /// Appends all waiting ciphertext.
     pub(crate) fn take_wire(&mut self, out: &mut Vec<u8>) {
-        if let Stage::Running(connection) = &mut self.stage {
-            drain_wire(connection, out);
+        if let Stage::Running(running) = &mut self.stage {
+            drain_wire(&mut running.connection, out);
         }
     }
+}
+
+fn facts(connection: &ServerConnection) -> Option<TlsFacts> {
+    let suite = connection.negotiated_cipher_suite()?;
+    let (cipher, cipher_bits) = suite_name(suite.suite());
+    Some(TlsFacts {
+        version: match connection.protocol_version()? {
+            rustls::ProtocolVersion::TLSv1_2 => TlsVersion::Tls12,
+            _ => TlsVersion::Tls13,
+        },
+        cipher,
+        cipher_bits,
+        group: connection
+            .negotiated_key_exchange_group()
+            .and_then(|g| g.name().as_str()),
+        sni: connection.server_name().map(str::to_owned),
+        alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
+        peer_certificates: connection
+            .peer_certificates()
+            .map(|chain| chain.iter().map(|c| c.clone().into_owned()).collect())
+            .unwrap_or_default(),
+        resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
+    })
+}
+
+fn verify_again(choice: &Choice, chain: &[CertificateDer<'static>]) -> Result<(), String> {
+    // Whoever brings a rustls configuration of their own decides about its tickets.
+    let (Some((leaf, issuers)), Some(verifier)) = (chain.split_first(), &choice.verifier) else {
+        return Ok(());
+    };
+    let time = &choice.config.time_provider;
+    let now = time.current_time().ok_or("the time is not known")?;
+    verifier
+        .verify_client_cert(leaf, issuers, now)
+        .map(drop)
+        .map_err(|e| describe(&e))
 }
 
 fn accept(
@@ -218,7 +279,7 @@ fn accept(
     wire: &mut &[u8],
     select: &dyn Select,
     out: &mut Vec<u8>,
-) -> Result<Option<ServerConnection>, String> {
+) -> Result<Option<Running>, String> {
     // The acceptor takes at most 4 KiB a call; a large ClientHello needs several.
     while !wire.is_empty() {
         acceptor.read_tls(wire).map_err(|e| e.to_string())?;
@@ -230,9 +291,19 @@ fn accept(
                 return Err(describe(&error));
             }
         };
-        let config = select.select(&accepted.client_hello())?;
-        return match accepted.into_connection(config) {
-            Ok(connection) => Ok(Some(connection)),
+        let choice = match select.select(&accepted.client_hello()) {
+            Ok(choice) => choice,
+            Err(Refusal { why, alert }) => {
+                // A record of type alert, two bytes long: fatal, and its description.
+                out.extend_from_slice(&[21, 3, 3, 0, 2, 2, alert]);
+                return Err(why);
+            }
+        };
+        return match accepted.into_connection(Arc::clone(&choice.config)) {
+            Ok(connection) => Ok(Some(Running {
+                connection,
+                choice: Some(choice),
+            })),
             Err((error, mut alert)) => {
                 let _ = alert.write_all(out);
                 Err(describe(&error))

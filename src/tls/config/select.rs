@@ -1,0 +1,113 @@
+//! Which certificate a client gets, by the host name it asks for (SNI).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rustls::server::ClientHello;
+
+use crate::config::{ConfigError, SniRule};
+use crate::tls::session::{Choice, Refusal, Select};
+
+/// unrecognized_name (RFC 6066 §3).
+const UNRECOGNIZED_NAME: u8 = 112;
+/// missing_extension (RFC 8446 §6.2).
+const MISSING_EXTENSION: u8 = 109;
+
+/// The certificates, by name in lower case.
+pub(super) struct Hosts {
+    pub(super) default: Choice,
+    exact: HashMap<String, Choice>,
+    /// By what follows the asterisk: `.example.com`.
+    wildcard: HashMap<String, Choice>,
+    unlisted: SniRule,
+    none: SniRule,
+}
+
+impl Hosts {
+    pub(super) fn new(default: Choice, unlisted: SniRule, none: SniRule) -> Self {
+        Self {
+            default,
+            exact: HashMap::new(),
+            wildcard: HashMap::new(),
+            unlisted,
+            none,
+        }
+    }
+
+    pub(super) fn add(&mut self, name: &str, choice: Choice) -> Result<(), ConfigError> {
+        let lower = name.to_ascii_lowercase();
+        let host = lower.strip_prefix("*.").unwrap_or(&lower);
+        // As it would have to come in a ClientHello: no address, no trailing dot.
+        let is_name = rustls::pki_types::DnsName::try_from(host).is_ok()
+            && host.parse::<std::net::IpAddr>().is_err()
+            && !host.ends_with('.');
+        if !is_name {
+            return Err(ConfigError::BadHostName {
+                name: name.to_owned(),
+            });
+        }
+        let twice = match lower.strip_prefix('*') {
+            Some(suffix) => self.wildcard.insert(suffix.to_owned(), choice),
+            None => self.exact.insert(lower, choice),
+        };
+        match twice {
+            None => Ok(()),
+            Some(_) => Err(ConfigError::DuplicateHostName {
+                name: name.to_owned(),
+            }),
+        }
+    }
+
+    fn find(&self, name: &str) -> Option<&Choice> {
+        let name = name.to_ascii_lowercase();
+        self.exact.get(&name).or_else(|| {
+            let (_, suffix) = name.split_at_checked(name.find('.')?)?;
+            self.wildcard.get(suffix)
+        })
+    }
+
+    fn for_name(&self, name: Option<&str>) -> Result<Choice, Refusal> {
+        let rule = match name {
+            _ if self.exact.is_empty() && self.wildcard.is_empty() => SniRule::Default,
+            None => self.none,
+            Some(name) => match self.find(name) {
+                Some(choice) => return Ok(choice.clone()),
+                None => self.unlisted,
+            },
+        };
+        match (rule, name) {
+            (SniRule::Default, _) => Ok(self.default.clone()),
+            (SniRule::Refuse, Some(name)) => Err(Refusal {
+                why: format!("no certificate for host name {name:?}"),
+                alert: UNRECOGNIZED_NAME,
+            }),
+            (SniRule::Refuse, None) => Err(Refusal {
+                why: "the client sent no host name (SNI)".into(),
+                alert: MISSING_EXTENSION,
+            }),
+        }
+    }
+}
+
+impl Select for Hosts {
+    fn select(&self, hello: &ClientHello<'_>) -> Result<Choice, Refusal> {
+        self.for_name(hello.server_name())
+    }
+}
+
+/// One certificate for everybody.
+pub(crate) struct Single(pub(crate) Choice);
+
+impl Select for Single {
+    fn select(&self, _: &ClientHello<'_>) -> Result<Choice, Refusal> {
+        Ok(self.0.clone())
+    }
+}
+
+impl std::fmt::Debug for Hosts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hosts").finish_non_exhaustive()
+    }
+}
+
+pub(super) type Selector = Arc<dyn Select + Send + Sync>;
