@@ -15,9 +15,9 @@ use crate::error_response::{ErrorResponse, SqlState};
 use crate::handshake::Handshake;
 use crate::login::Login;
 use crate::policy::{Encryption, Rules};
-use crate::tls::config::select::Single;
+use crate::tls::config::select::Foreign;
 use crate::tls::config::{Expiry, Loaded};
-use crate::tls::session::{Choice, Select};
+use crate::tls::session::Select;
 use crate::tls::{self, ALPN};
 
 /// The other end of a connection.
@@ -148,10 +148,7 @@ impl FrontDoor {
         };
         Self::from_snapshot(Snapshot {
             rules,
-            select: Some(Arc::new(Single(Choice {
-                config,
-                verifier: None,
-            }))),
+            select: Some(Arc::new(Foreign(config))),
             expiries: Vec::new(),
             fingerprint: 0,
         })

@@ -37,7 +37,7 @@ impl fmt::Debug for Session {
 struct NoMoreHellos;
 
 impl Select for NoMoreHellos {
-    fn select(&self, _: &ClientHello<'_>) -> Result<Choice, Refusal> {
+    fn select(&self, _: ClientHello<'_>) -> Result<Choice, Refusal> {
         Err(Refusal {
             why: "the handshake is over".into(),
             // internal_error

@@ -1,6 +1,6 @@
 //! What is known of an established TLS session.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 
 use rustls::CipherSuite;
 use rustls::pki_types::CertificateDer;
@@ -16,6 +16,7 @@ pub struct TlsFacts {
     pub(crate) sni: Option<String>,
     pub(crate) alpn: Option<Vec<u8>>,
     pub(crate) peer_certificates: Vec<CertificateDer<'static>>,
+    pub(crate) server_certificate: Option<Arc<CertificateDer<'static>>>,
     pub(crate) resumed: bool,
 }
 
@@ -82,6 +83,13 @@ impl TlsFacts {
     #[must_use]
     pub fn peer_certificates(&self) -> &[CertificateDer<'static>] {
         &self.peer_certificates
+    }
+
+    /// The server's own certificate as presented in this session, whatever was reloaded since; in
+    /// a resumed session that of the first. None if it has no X.509 certificate.
+    #[must_use]
+    pub fn server_certificate(&self) -> Option<&CertificateDer<'static>> {
+        self.server_certificate.as_deref()
     }
 
     /// Whether the session continued an earlier one.

@@ -12,7 +12,7 @@ use crate::tls::facts::{TlsFacts, TlsVersion, suite_name};
 
 /// Picks the configuration for a ClientHello.
 pub(crate) trait Select {
-    fn select(&self, hello: &ClientHello<'_>) -> Result<Choice, Refusal>;
+    fn select(&self, hello: ClientHello<'_>) -> Result<Choice, Refusal>;
 }
 
 /// A configuration, and what verified the client certificates that its tickets carry.
@@ -20,6 +20,8 @@ pub(crate) trait Select {
 pub(crate) struct Choice {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) verifier: Option<Arc<dyn ClientCertVerifier>>,
+    /// The certificate that it presents.
+    pub(crate) leaf: Option<Arc<CertificateDer<'static>>>,
 }
 
 /// There is no configuration for a ClientHello.
@@ -119,13 +121,14 @@ impl TlsSession {
         if running.connection.is_handshaking() {
             return Ok(None);
         }
-        let Some(facts) = facts(&running.connection) else {
+        let Some(mut facts) = facts(&running.connection) else {
             return Ok(None);
         };
-        if let Some(choice) = running.choice.take()
-            && facts.resumed
-        {
-            verify_again(&choice, &facts.peer_certificates)?;
+        if let Some(choice) = running.choice.take() {
+            if facts.resumed {
+                verify_again(&choice, &facts.peer_certificates)?;
+            }
+            facts.server_certificate = choice.leaf;
         }
         Ok(Some(facts))
     }
@@ -257,6 +260,7 @@ fn facts(connection: &ServerConnection) -> Option<TlsFacts> {
             .peer_certificates()
             .map(|chain| chain.iter().map(|c| c.clone().into_owned()).collect())
             .unwrap_or_default(),
+        server_certificate: None,
         resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
     })
 }
@@ -291,7 +295,7 @@ fn accept(
                 return Err(describe(&error));
             }
         };
-        let choice = match select.select(&accepted.client_hello()) {
+        let choice = match select.select(accepted.client_hello()) {
             Ok(choice) => choice,
             Err(Refusal { why, alert }) => {
                 // A record of type alert, two bytes long: fatal, and its description.

@@ -5,6 +5,7 @@
     reason = "each test file uses its part of this"
 )]
 
+pub mod pair;
 pub mod raw;
 
 use std::net::{SocketAddr, TcpStream};

@@ -118,6 +118,7 @@ impl Loader<'_> {
         };
         let ca = pieces.ca.as_ref().or(inherited.as_ref());
         let verifier = self.client_verifier(ca, host, provider, lists)?;
+        let leaf = identity.cert.first().cloned().map(Arc::new);
         let builder = ServerConfig::builder_with_provider(Arc::clone(provider))
             .with_protocol_versions(versions)
             .map_err(|e| ConfigError::NothingToNegotiate {
@@ -139,6 +140,7 @@ impl Loader<'_> {
         Ok(Choice {
             config: Arc::new(tls),
             verifier,
+            leaf,
         })
     }
 

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use rustls::ServerConfig;
 use rustls::server::ClientHello;
+use rustls::sign::SingleCertAndKey;
 
 use crate::config::{ConfigError, SniRule};
 use crate::tls::session::{Choice, Refusal, Select};
@@ -12,6 +14,8 @@ use crate::tls::session::{Choice, Refusal, Select};
 const UNRECOGNIZED_NAME: u8 = 112;
 /// missing_extension (RFC 8446 §6.2).
 const MISSING_EXTENSION: u8 = 109;
+/// handshake_failure (RFC 8446 §6.2).
+const HANDSHAKE_FAILURE: u8 = 40;
 
 /// The certificates, by name in lower case.
 pub(super) struct Hosts {
@@ -90,17 +94,38 @@ impl Hosts {
 }
 
 impl Select for Hosts {
-    fn select(&self, hello: &ClientHello<'_>) -> Result<Choice, Refusal> {
+    fn select(&self, hello: ClientHello<'_>) -> Result<Choice, Refusal> {
         self.for_name(hello.server_name())
     }
 }
 
-/// One certificate for everybody.
-pub(crate) struct Single(pub(crate) Choice);
+/// A configuration of somebody else's making.
+pub(crate) struct Foreign(pub(crate) Arc<ServerConfig>);
 
-impl Select for Single {
-    fn select(&self, _: &ClientHello<'_>) -> Result<Choice, Refusal> {
-        Ok(self.0.clone())
+impl Select for Foreign {
+    /// Its resolver is asked here, once, and what it says is what is presented: so it is known.
+    fn select(&self, hello: ClientHello<'_>) -> Result<Choice, Refusal> {
+        if self.0.cert_resolver.only_raw_public_keys() {
+            return Ok(Choice {
+                config: Arc::clone(&self.0),
+                verifier: None,
+                leaf: None,
+            });
+        }
+        let Some(identity) = self.0.cert_resolver.resolve(hello) else {
+            return Err(Refusal {
+                why: "the certificate resolver has no certificate for this ClientHello".into(),
+                alert: HANDSHAKE_FAILURE,
+            });
+        };
+        let mut config = (*self.0).clone();
+        let leaf = identity.cert.first().cloned().map(Arc::new);
+        config.cert_resolver = Arc::new(SingleCertAndKey::from(identity));
+        Ok(Choice {
+            config: Arc::new(config),
+            verifier: None,
+            leaf,
+        })
     }
 }
 
