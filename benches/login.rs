@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use pgtls::{
     Action, Answer, AuthMethod, Connection, Encryption, FrontDoor, Handshake, Output, Peer, Rules,
-    Session, SessionPermit,
+    Session,
 };
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
@@ -229,8 +229,6 @@ impl Server for Raw {
 struct Door {
     handshake: Handshake,
     session: Option<Box<Session>>,
-    /// Counts the session while it lives.
-    permit: Option<SessionPermit>,
 }
 
 impl Server for Door {
@@ -240,7 +238,6 @@ impl Server for Door {
         Ok(Self {
             handshake: shared.door.handshake(&Peer::Unknown),
             session: None,
-            permit: None,
         })
     }
 
@@ -249,8 +246,7 @@ impl Server for Door {
         let mut session = loop {
             match self.handshake.poll_output() {
                 Output::Ask(question) => {
-                    let (answer, place) = shared.door.decide(&question);
-                    self.permit = place;
+                    let answer = shared.door.decide(&question);
                     self.handshake.answer(NOW, question, answer);
                 }
                 Output::Done(session) => break session,

@@ -47,7 +47,6 @@ where
         rest: Vec::new(),
         started,
     };
-    let mut permit = None;
     let Output::Wait(Some(timeout)) = login.machine.poll_output() else {
         return Accepted::Refused(Close::transport("the door is shut"));
     };
@@ -56,8 +55,7 @@ where
     loop {
         match login.machine.poll_output() {
             Output::Ask(question) => {
-                let (answer, entered) = door.decide(&question);
-                permit = entered;
+                let answer = door.decide(&question);
                 login.machine.answer(login.now::<R>(), question, answer);
             }
             Output::Cancel(request) => return Accepted::Cancel(request, login.io),
@@ -70,7 +68,7 @@ where
             }
             Output::Done(session) => {
                 door.note_admitted(&peer, session.login(), login.now::<R>());
-                return Accepted::Session(Stream::new(login.io, *session, login.rest, permit));
+                return Accepted::Session(Stream::new(login.io, *session, login.rest));
             }
             Output::Send(bytes) => {
                 spoke = true;
@@ -131,15 +129,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Login<S> {
                             .extend_from_slice(raw.get(taken..).unwrap_or_default());
                     }
                     Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
-                    Poll::Pending if deadline.as_mut().poll(cx).is_ready() => {
-                        self.machine.handle_timeout(self.now::<R>());
-                    }
+                    Poll::Pending if self.is_over::<R>(cx, deadline.as_mut()) => {}
                     Poll::Pending => return Poll::Pending,
                 }
                 Poll::Ready(Ok(()))
             })
         })
         .await
+    }
+
+    /// While the client keeps it waiting: whether the machine has closed.
+    fn is_over<R: Runtime>(&mut self, cx: &mut Context<'_>, deadline: Pin<&mut R::Sleep>) -> bool {
+        if deadline.poll(cx).is_ready() {
+            self.machine.handle_timeout(self.now::<R>());
+            return true;
+        }
+        self.machine.poll_evicted(cx.waker()).is_ready()
     }
 
     /// Sends all, unless the deadline passes before the client takes it.
@@ -150,10 +155,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Login<S> {
     ) -> io::Result<()> {
         poll_fn(
             |cx| match poll_send(Pin::new(&mut self.io), cx, &mut bytes) {
-                Poll::Pending if deadline.as_mut().poll(cx).is_ready() => {
-                    self.machine.handle_timeout(self.now::<R>());
-                    Poll::Ready(Ok(()))
-                }
+                Poll::Pending if self.is_over::<R>(cx, deadline.as_mut()) => Poll::Ready(Ok(())),
                 other => other,
             },
         )

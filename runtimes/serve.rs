@@ -22,6 +22,8 @@ const READ: usize = 16 * 1024;
 /// After an error in accepting, such as too many open files, the loop waits this long, then twice
 /// as long, up to the second value.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
+/// When nothing can be accepted, this many of those that do not log in make room.
+const EVICT: usize = 16;
 /// What is told that its statement is interrupted has this long to say so.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -82,7 +84,8 @@ where
                 tracing::debug!(target: "pgtls::server", %error, "connection lost before accept");
             }
             First::Right(Err(error)) => {
-                tracing::warn!(target: "pgtls::server", %error, "cannot accept; raise the limit of open files if that is the cause");
+                let evicted = server.front_door().evict_half_open(EVICT);
+                tracing::warn!(target: "pgtls::server", %error, evicted, "cannot accept; raise the limit of open files if that is the cause");
                 let _ = first(stop.as_mut(), R::sleep(pause)).await;
                 pause = pause.saturating_mul(2).min(BACKOFF.1);
             }

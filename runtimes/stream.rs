@@ -8,7 +8,7 @@ use std::io::{self, IoSlice, Write};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::with_scratch;
-use crate::{Login, Session, SessionPermit};
+use crate::{Login, Session};
 
 /// An admitted connection: reads and writes plaintext, whatever the transport carries.
 ///
@@ -19,7 +19,6 @@ pub(super) struct Stream<S> {
     session: Session,
     /// Ciphertext read from the transport for which the session had no room.
     rest: Vec<u8>,
-    _permit: Option<SessionPermit>,
     closing: bool,
 }
 
@@ -32,17 +31,11 @@ impl<S> fmt::Debug for Stream<S> {
 }
 
 impl<S> Stream<S> {
-    pub(super) fn new(
-        io: S,
-        session: Session,
-        rest: Vec<u8>,
-        permit: Option<SessionPermit>,
-    ) -> Self {
+    pub(super) fn new(io: S, session: Session, rest: Vec<u8>) -> Self {
         Self {
             io,
             session,
             rest,
-            _permit: permit,
             closing: false,
         }
     }

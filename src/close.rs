@@ -111,6 +111,9 @@ pub enum Reason {
     /// The stream ended within a packet. Silent.
     #[error("incomplete startup packet")]
     IncompletePacket,
+    /// Too many connections did not log in, and this was the oldest of them. Silent.
+    #[error("too many connections that are not logged in; the oldest is closed")]
+    Evicted,
     /// A length word outside 8…10 004. Silent.
     #[error(
         "invalid length of startup packet ({0}); the client may not speak the PostgreSQL protocol"
@@ -142,6 +145,9 @@ pub enum Reason {
     /// The TLS handshake failed, or the stream ended within it. At most an alert.
     #[error("TLS handshake failed: {0}")]
     Tls(String),
+    /// More bytes before login than any login needs. Silent.
+    #[error("more than {} bytes before login", crate::half_open::MAX_LOGIN_BYTES)]
+    TooManyBytes,
     /// The transport failed.
     #[error("connection lost: {0}")]
     Transport(String),
@@ -155,7 +161,7 @@ impl Reason {
     /// everyday business: port scanners, health checks, clients trying `sslmode=prefer`.
     #[must_use]
     pub fn is_noteworthy(&self) -> bool {
-        !matches!(self, Self::EndOfStream)
+        !matches!(self, Self::EndOfStream | Self::Evicted)
     }
 
     /// The SQLSTATE under which the event is logged, also where the client is told nothing.
@@ -168,6 +174,7 @@ impl Reason {
             | Self::PlaintextRefused
             | Self::Rejected { .. } => SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
             Self::DeadlinePassed => SqlState::QUERY_CANCELED,
+            Self::Evicted => SqlState::TOO_MANY_CONNECTIONS,
             Self::Refused(error) => error.code(),
             Self::ReplicationValue(_) => SqlState::INVALID_PARAMETER_VALUE,
             Self::UnsupportedVersion(_) => SqlState::FEATURE_NOT_SUPPORTED,
@@ -179,7 +186,8 @@ impl Reason {
             | Self::IncompletePacket
             | Self::InvalidLength(_)
             | Self::Layout
-            | Self::Tls(_) => SqlState::PROTOCOL_VIOLATION,
+            | Self::Tls(_)
+            | Self::TooManyBytes => SqlState::PROTOCOL_VIOLATION,
         }
     }
 }

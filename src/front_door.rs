@@ -12,6 +12,7 @@ use crate::close::Close;
 use crate::config::{ConfigError, DAY, SslConfig, SslMode};
 use crate::connection::{Answer, Question};
 use crate::error_response::{ErrorResponse, SqlState};
+use crate::half_open::{HalfOpen, HalfOpenLimits};
 use crate::handshake::Handshake;
 use crate::login::Login;
 use crate::policy::{Encryption, Rules};
@@ -55,8 +56,49 @@ struct Shared {
     reloading: Mutex<()>,
     auth_method: AuthMethod,
     login_timeout: Duration,
+    room: Arc<Room>,
+}
+
+/// How many connections there are, and may be.
+#[derive(Debug)]
+pub(crate) struct Room {
     max_sessions: usize,
     sessions: AtomicUsize,
+    pub(crate) half_open: Arc<HalfOpen>,
+}
+
+impl Room {
+    fn new(max_sessions: usize, half_open: HalfOpenLimits) -> Self {
+        Self {
+            max_sessions,
+            sessions: AtomicUsize::new(0),
+            half_open: Arc::new(HalfOpen::new(half_open)),
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.sessions.load(Ordering::Relaxed) >= self.max_sessions
+    }
+
+    /// One session more, unless that is one too many.
+    pub(crate) fn admit(self: &Arc<Self>) -> Result<SessionPermit, ErrorResponse> {
+        let max = self.max_sessions;
+        self.sessions
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
+                (n < max).then(|| n.saturating_add(1))
+            })
+            .map_err(|_| full())?;
+        Ok(SessionPermit {
+            room: Arc::clone(self),
+        })
+    }
+}
+
+fn full() -> ErrorResponse {
+    ErrorResponse::fatal(
+        SqlState::TOO_MANY_CONNECTIONS,
+        "sorry, too many clients already",
+    )
 }
 
 /// What one login uses from its start to its end, whatever is reloaded meanwhile.
@@ -235,8 +277,7 @@ impl FrontDoor {
                 config: None,
                 reloading: Mutex::new(()),
                 auth_method: AuthMethod::Trust,
-                max_sessions: usize::MAX,
-                sessions: AtomicUsize::new(0),
+                room: Arc::new(Room::new(usize::MAX, HalfOpenLimits::default())),
             }),
         }
     }
@@ -262,7 +303,58 @@ impl FrontDoor {
     /// How many sessions there may be at once; one more is told 53300. Unlimited unless said.
     #[must_use]
     pub fn max_sessions(self, max: usize) -> Self {
-        self.change(|shared| shared.max_sessions = max)
+        self.change(|shared| {
+            shared.room = Arc::new(Room::new(max, shared.room.half_open.limits()));
+        })
+    }
+
+    /// How many connections there may be that are not logged in, at least 1; they are not counted
+    /// as sessions. [`DEFAULT_MAX_HALF_OPEN`](crate::DEFAULT_MAX_HALF_OPEN) unless said.
+    ///
+    /// One more, and the oldest of them is closed without a word. So whoever only occupies places
+    /// keeps nobody out who logs in, and memory is bounded: up to 24 KiB each.
+    #[must_use]
+    pub fn max_half_open(self, max: usize) -> Self {
+        self.change_half_open(|limits| limits.count = max.max(1))
+    }
+
+    /// As [`FrontDoor::max_half_open`], for one client address: an IPv4 address, a /64 of IPv6,
+    /// or all Unix sockets together.
+    /// [`DEFAULT_MAX_HALF_OPEN_PER_ADDRESS`](crate::DEFAULT_MAX_HALF_OPEN_PER_ADDRESS) unless
+    /// said.
+    #[must_use]
+    pub fn max_half_open_per_address(self, max: usize) -> Self {
+        self.change_half_open(|limits| limits.per_address = max.max(1))
+    }
+
+    /// How many bytes clients that are not logged in may have sent, all together; over that the
+    /// oldest are closed. Each has a bound of its own,
+    /// [`MAX_LOGIN_BYTES`](crate::MAX_LOGIN_BYTES).
+    /// [`DEFAULT_MAX_HALF_OPEN_BYTES`](crate::DEFAULT_MAX_HALF_OPEN_BYTES) unless said.
+    #[must_use]
+    pub fn max_half_open_bytes(self, max: usize) -> Self {
+        self.change_half_open(|limits| limits.bytes = max)
+    }
+
+    fn change_half_open(self, change: impl FnOnce(&mut HalfOpenLimits)) -> Self {
+        self.change(|shared| {
+            let mut limits = shared.room.half_open.limits();
+            change(&mut limits);
+            shared.room = Arc::new(Room::new(shared.room.max_sessions, limits));
+        })
+    }
+
+    /// How many connections there are that are not logged in.
+    #[must_use]
+    pub fn half_open(&self) -> usize {
+        self.shared.room.half_open.count()
+    }
+
+    /// Closes the `count` oldest connections that are not logged in, and says how many there
+    /// were. For adapters that can accept no more, for want of descriptors or memory: so that
+    /// half-open connections do not keep honest clients out.
+    pub fn evict_half_open(&self, count: usize) -> usize {
+        self.shared.room.half_open.evict_oldest(count)
     }
 
     /// Settings are made before the door is shared; a clone in use keeps its own.
@@ -278,8 +370,10 @@ impl FrontDoor {
             reloading: Mutex::new(()),
             auth_method: old.auth_method,
             login_timeout: old.login_timeout,
-            max_sessions: old.max_sessions,
-            sessions: AtomicUsize::new(0),
+            room: Arc::new(Room::new(
+                old.room.max_sessions,
+                old.room.half_open.limits(),
+            )),
         };
         change(&mut shared);
         Self {
@@ -309,35 +403,22 @@ impl FrontDoor {
         if *peer == Peer::Unix {
             rules = rules.for_unix_socket();
         }
-        Handshake::new(rules, snapshot.select.clone())
+        Handshake::new(
+            rules,
+            snapshot.select.clone(),
+            peer,
+            Arc::clone(&self.shared.room),
+        )
     }
 
-    /// Decides about a login: whether there is room for one more session, and by which method it
-    /// proves itself. The permit counts the session while it lives.
+    /// Decides about a login: by which method it proves itself. Whether there is room for one more
+    /// session is looked at here, before a password is asked for, and counts when it is in.
     #[must_use]
-    pub fn decide(&self, _question: &Question) -> (Answer, Option<SessionPermit>) {
-        let max = self.shared.max_sessions;
-        let entered =
-            self.shared
-                .sessions
-                .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| {
-                    (n < max).then(|| n.saturating_add(1))
-                });
-        match entered {
-            Ok(_) => {
-                let permit = SessionPermit {
-                    shared: Arc::clone(&self.shared),
-                };
-                (Answer::Method(self.shared.auth_method), Some(permit))
-            }
-            Err(_) => {
-                let full = ErrorResponse::fatal(
-                    SqlState::TOO_MANY_CONNECTIONS,
-                    "sorry, too many clients already",
-                );
-                (Answer::Refuse(full), None)
-            }
+    pub fn decide(&self, _question: &Question) -> Answer {
+        if self.shared.room.is_full() {
+            return Answer::Refuse(full());
         }
+        Answer::Method(self.shared.auth_method)
     }
 
     /// Writes the one line about a client that got in: who, from where, over which TLS. Adapters
@@ -382,21 +463,21 @@ impl FrontDoor {
         }
     }
 
-    /// How many sessions there are now, logins under decision included.
+    /// How many sessions there are now.
     #[must_use]
     pub fn sessions(&self) -> usize {
-        self.shared.sessions.load(Ordering::Relaxed)
+        self.shared.room.sessions.load(Ordering::Relaxed)
     }
 }
 
 /// A session's place among [`FrontDoor::max_sessions`], given back when dropped.
 #[derive(Debug)]
-pub struct SessionPermit {
-    shared: Arc<Shared>,
+pub(crate) struct SessionPermit {
+    room: Arc<Room>,
 }
 
 impl Drop for SessionPermit {
     fn drop(&mut self) {
-        self.shared.sessions.fetch_sub(1, Ordering::Relaxed);
+        self.room.sessions.fetch_sub(1, Ordering::Relaxed);
     }
 }

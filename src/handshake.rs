@@ -2,10 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use crate::close::{Close, Reason};
 use crate::connection::{Action, Answer, Connection, Question, Step, Upgrade};
+use crate::front_door::{Peer, Room};
+use crate::half_open::{Place, TooMuch};
 use crate::policy::Rules;
 use crate::session::Session;
 use crate::tls::session::{Plaintext, Select, TlsSession};
@@ -50,6 +53,9 @@ pub struct Handshake {
     order: Option<Output>,
     peer_closed: bool,
     over: bool,
+    /// Among the half-open ones.
+    place: Place,
+    room: Arc<Room>,
 }
 
 impl fmt::Debug for Handshake {
@@ -64,7 +70,12 @@ impl fmt::Debug for Handshake {
 }
 
 impl Handshake {
-    pub(crate) fn new(rules: Rules, select: Option<Arc<dyn Select + Send + Sync>>) -> Self {
+    pub(crate) fn new(
+        rules: Rules,
+        select: Option<Arc<dyn Select + Send + Sync>>,
+        peer: &Peer,
+        room: Arc<Room>,
+    ) -> Self {
         Self {
             connection: Connection::new(rules),
             select,
@@ -76,6 +87,8 @@ impl Handshake {
             order: None,
             peer_closed: false,
             over: false,
+            place: room.half_open.enter(peer),
+            room,
         }
     }
 
@@ -94,13 +107,36 @@ impl Handshake {
                 break;
             }
         }
-        raw.len().saturating_sub(rest.len())
+        let taken = raw.len().saturating_sub(rest.len());
+        if self.place.received(taken) == Err(TooMuch) && !self.over {
+            self.hang_up(Reason::TooManyBytes);
+        }
+        taken
     }
 
     /// The transport has ended.
     pub fn handle_eof(&mut self, now: Duration) {
+        if self.place.is_evicted() {
+            // Whoever drives a blocking socket was told by its end.
+            return self.hang_up(Reason::Evicted);
+        }
         self.peer_closed = true;
         self.advance(now);
+    }
+
+    /// Ready when the connection has to go because too many do not log in
+    /// ([`FrontDoor::max_half_open`](crate::FrontDoor::max_half_open)); `poll_output` then says
+    /// `Close`. Otherwise `waker` is woken when that happens.
+    ///
+    /// To be called before each wait for the client. Where reading blocks the thread, the waker
+    /// can end the socket: [`Handshake::handle_eof`] knows why.
+    pub fn poll_evicted(&mut self, waker: &Waker) -> Poll<()> {
+        if self.over {
+            return Poll::Pending;
+        }
+        self.place
+            .poll_evicted(waker)
+            .map(|()| self.hang_up(Reason::Evicted))
     }
 
     /// Time has passed; closes at the deadline.
@@ -110,10 +146,7 @@ impl Handshake {
             ..
         } = self.connection.handle_timeout(now)
         {
-            // PostgreSQL's process exits on the spot: nothing more is said, not even in TLS.
-            self.held.clear();
-            self.out.clear();
-            self.end(Output::Close(close));
+            self.end_silently(close);
         }
     }
 
@@ -181,8 +214,20 @@ impl Handshake {
             self.input.drain(..consumed.min(self.input.len()));
             match action {
                 Action::Admit(login) => {
+                    let permit = match self.room.admit() {
+                        Ok(permit) => permit,
+                        Err(full) => {
+                            // AuthenticationOk has not left yet.
+                            self.held.clear();
+                            let close = Close::spoken(Reason::Refused(full.clone()), full);
+                            self.say_goodbye(close);
+                            break;
+                        }
+                    };
+                    self.place.leave();
                     let session = Session::new(
                         login,
+                        permit,
                         self.tls.take(),
                         std::mem::take(&mut self.held),
                         std::mem::take(&mut self.input),
@@ -269,6 +314,17 @@ impl Handshake {
                 tls.take_wire(&mut self.out);
             }
         }
+    }
+
+    fn hang_up(&mut self, reason: Reason) {
+        self.end_silently(Close::silent(reason));
+    }
+
+    fn end_silently(&mut self, close: Close) {
+        // PostgreSQL's process exits on the spot: nothing more is said, not even in TLS.
+        self.held.clear();
+        self.out.clear();
+        self.end(Output::Close(close));
     }
 
     fn end(&mut self, order: Output) {

@@ -32,12 +32,10 @@
 //! let accepted = Instant::now();
 //! let mut handshake = door.handshake(&Peer::Tcp(peer));
 //! let mut buffer = [0; 8192];
-//! let mut place = None;
 //! let session = loop {
 //!     match handshake.poll_output() {
 //!         Output::Ask(question) => {
-//!             let (answer, permit) = door.decide(&question);
-//!             place = permit;
+//!             let answer = door.decide(&question);
 //!             handshake.answer(accepted.elapsed(), question, answer);
 //!         }
 //!         Output::Cancel(_) | Output::Close(_) => return Ok(()),
@@ -60,7 +58,6 @@
 //!     }
 //! };
 //! println!("{:?} over {:?}", session.login().user_str(), session.login().tls());
-//! drop((session, place)); // one session less
 //! # Ok(()) }
 //! ```
 //!
@@ -95,6 +92,7 @@ mod connection;
 mod embedded;
 mod error_response;
 mod front_door;
+mod half_open;
 mod handshake;
 mod login;
 mod policy;
@@ -121,7 +119,11 @@ pub use connection::{Action, Answer, Connection, Question, Step, Upgrade};
 #[cfg(feature = "sqlite")]
 pub use embedded::{EmbeddedDatabase, EmbeddedPortal, EmbeddedSession, OpenError};
 pub use error_response::{ErrorResponse, Severity, SqlState};
-pub use front_door::{FrontDoor, Peer, SessionPermit};
+pub use front_door::{FrontDoor, Peer};
+pub use half_open::{
+    DEFAULT_MAX_HALF_OPEN, DEFAULT_MAX_HALF_OPEN_BYTES, DEFAULT_MAX_HALF_OPEN_PER_ADDRESS,
+    MAX_LOGIN_BYTES,
+};
 pub use handshake::{Handshake, Output};
 pub use login::{Login, ProtocolVersion, Replication, Startup};
 pub use policy::{DEFAULT_LOGIN_TIMEOUT, Encryption, Rules};

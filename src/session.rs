@@ -5,6 +5,7 @@ use std::io::{self, IoSlice, Read, Write};
 
 use rustls::server::ClientHello;
 
+use crate::front_door::SessionPermit;
 use crate::login::Login;
 use crate::tls::session::{Choice, Plaintext, Refusal, Select, TlsSession};
 
@@ -24,6 +25,8 @@ pub struct Session {
     received: Vec<u8>,
     taken: usize,
     eof: bool,
+    /// Counts it while it lives.
+    _permit: SessionPermit,
 }
 
 impl fmt::Debug for Session {
@@ -49,6 +52,7 @@ impl Select for NoMoreHellos {
 impl Session {
     pub(crate) fn new(
         login: Box<Login>,
+        permit: SessionPermit,
         tls: Option<TlsSession>,
         held: Vec<u8>,
         received: Vec<u8>,
@@ -60,6 +64,7 @@ impl Session {
             received,
             taken: 0,
             eof: false,
+            _permit: permit,
         }
     }
 

@@ -7,6 +7,10 @@ use std::time::Duration;
 use crate::auth::AuthMethod;
 use crate::config::{ConfigError, SslConfig};
 use crate::front_door::FrontDoor;
+use crate::half_open::{
+    DEFAULT_MAX_HALF_OPEN, DEFAULT_MAX_HALF_OPEN_BYTES, DEFAULT_MAX_HALF_OPEN_PER_ADDRESS,
+    MAX_LOGIN_BYTES,
+};
 use crate::policy::DEFAULT_LOGIN_TIMEOUT;
 use crate::server::cancel::Sessions;
 use crate::server::database::Database;
@@ -43,6 +47,9 @@ pub struct PgServerBuilder {
     ssl: Ssl,
     max_connections: usize,
     login_timeout: Duration,
+    max_half_open: usize,
+    max_half_open_per_address: usize,
+    max_half_open_bytes: usize,
     grace: Duration,
 }
 
@@ -78,6 +85,9 @@ impl Default for PgServerBuilder {
             ssl: Ssl::Off,
             max_connections: DEFAULT_MAX_CONNECTIONS,
             login_timeout: DEFAULT_LOGIN_TIMEOUT,
+            max_half_open: DEFAULT_MAX_HALF_OPEN,
+            max_half_open_per_address: DEFAULT_MAX_HALF_OPEN_PER_ADDRESS,
+            max_half_open_bytes: DEFAULT_MAX_HALF_OPEN_BYTES,
             grace: DEFAULT_GRACE,
         }
     }
@@ -127,6 +137,27 @@ impl PgServerBuilder {
         self
     }
 
+    /// How many connections there may be that are not logged in, at least 1; see
+    /// [`FrontDoor::max_half_open`].
+    pub fn max_half_open(mut self, max: usize) -> Self {
+        self.max_half_open = max;
+        self
+    }
+
+    /// How many of them there may be from one address, at least 1; see
+    /// [`FrontDoor::max_half_open_per_address`].
+    pub fn max_half_open_per_address(mut self, max: usize) -> Self {
+        self.max_half_open_per_address = max;
+        self
+    }
+
+    /// How many bytes they may have sent, all together, at least
+    /// [`MAX_LOGIN_BYTES`](crate::MAX_LOGIN_BYTES); see [`FrontDoor::max_half_open_bytes`].
+    pub fn max_half_open_bytes(mut self, max: usize) -> Self {
+        self.max_half_open_bytes = max;
+        self
+    }
+
     /// How long statements in flight may go on when the server is told to stop, 10 s unless said.
     pub fn shutdown_grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
@@ -140,6 +171,16 @@ impl PgServerBuilder {
     pub fn build<D: Database>(self, database: Arc<D>) -> Result<PgServer<D>, BuildError> {
         if self.max_connections == 0 {
             return Err(BuildError::Setting("max_connections must be at least 1"));
+        }
+        if self.max_half_open == 0 || self.max_half_open_per_address == 0 {
+            return Err(BuildError::Setting(
+                "max_half_open and max_half_open_per_address must be at least 1, or nobody can log in",
+            ));
+        }
+        if self.max_half_open_bytes < MAX_LOGIN_BYTES {
+            return Err(BuildError::Setting(
+                "max_half_open_bytes must be at least MAX_LOGIN_BYTES, what one login may take",
+            ));
         }
         if self.login_timeout.is_zero() {
             return Err(BuildError::Setting(
@@ -160,7 +201,10 @@ impl PgServerBuilder {
             door: door
                 .auth_method(self.auth_method)
                 .login_timeout(self.login_timeout)
-                .max_sessions(self.max_connections),
+                .max_sessions(self.max_connections)
+                .max_half_open(self.max_half_open)
+                .max_half_open_per_address(self.max_half_open_per_address)
+                .max_half_open_bytes(self.max_half_open_bytes),
             database,
             sessions: Arc::new(Sessions::default()),
             grace: self.grace,
