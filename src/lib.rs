@@ -82,6 +82,7 @@
 
 extern crate alloc;
 
+mod access;
 mod auth;
 #[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]
 mod certificates;
@@ -107,6 +108,8 @@ mod tls;
 mod watch;
 mod wire;
 
+pub use access::error::{AccessError, AccessFault, Place};
+pub use access::ident::{IdentMaps, NotMapped};
 pub use auth::{AuthMethod, Authenticated};
 #[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]
 pub use certificates::{CertificateError, CertificateManager, TestCertificates};

@@ -1,0 +1,569 @@
+//! The syntax that pg_hba.conf and pg_ident.conf share (PostgreSQL docs, "The pg_hba.conf File";
+//! `hba.c:tokenize_auth_file`).
+//!
+//! Fields are separated by blanks, the values within a field by commas. Double quotes take what is
+//! between them as it is, `""` being one. `#` begins a comment. A backslash at the end of a line,
+//! even within quotes or a comment, continues it. `@file` stands for the values in a file, and the
+//! lines `include`, `include_if_exists` and `include_dir` for the lines of others.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::error::{AccessError, AccessFault, Place};
+
+/// How deep files may include each other (PostgreSQL's CONF_FILE_MAX_DEPTH).
+const MAX_DEPTH: usize = 10;
+/// How many bytes are read, all files together, each as often as it is named.
+const MAX_BYTES: usize = 8 << 20;
+
+/// A word, and whether it began with a quote, which takes keywords their meaning.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Token {
+    pub(super) text: Vec<u8>,
+    pub(super) quoted: bool,
+}
+
+impl Token {
+    /// A word as it would stand in a file without quotes.
+    pub(super) fn plain(text: impl Into<Vec<u8>>) -> Self {
+        Self {
+            text: text.into(),
+            quoted: false,
+        }
+    }
+
+    pub(super) fn is_keyword(&self, word: &str) -> bool {
+        !self.quoted && self.text == word.as_bytes()
+    }
+
+    /// The role of `+role`.
+    pub(super) fn role(&self) -> Option<&[u8]> {
+        self.text.strip_prefix(b"+").filter(|_| !self.quoted)
+    }
+
+    /// The expression of `/expression`. Quotes do not make it a name (`hba.c:regcomp_auth_token`).
+    pub(super) fn pattern(&self) -> Option<&[u8]> {
+        self.text.strip_prefix(b"/")
+    }
+
+    /// For messages.
+    pub(super) fn lossy(&self) -> String {
+        String::from_utf8_lossy(&self.text).into_owned()
+    }
+}
+
+/// A line that holds something: its fields, each of at least one value.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Line {
+    pub(super) place: Place,
+    pub(super) fields: Vec<Vec<Token>>,
+    /// The line as it stands in the file.
+    pub(super) text: Vec<u8>,
+}
+
+/// What reading a file gave.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    pub(super) lines: Vec<Line>,
+    /// All files and directories that were read or looked for.
+    pub(super) paths: Vec<PathBuf>,
+}
+
+/// Reads a file and all that it includes.
+pub(super) fn load(path: &Path) -> Result<Lines, AccessError> {
+    let mut tokenizer = Tokenizer {
+        from_disk: true,
+        left: MAX_BYTES,
+        read: Lines::default(),
+    };
+    let bytes = tokenizer
+        .read(path)
+        .map_err(|source| AccessError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+    tokenizer.file(&Arc::from(path), bytes, 0)?;
+    Ok(tokenizer.read)
+}
+
+/// Takes text that includes nothing.
+pub(super) fn parse(text: &[u8]) -> Result<Lines, AccessError> {
+    let mut tokenizer = Tokenizer {
+        from_disk: false,
+        left: MAX_BYTES,
+        read: Lines::default(),
+    };
+    tokenizer.file(&Arc::from(Path::new("<text>")), text.to_vec(), 0)?;
+    Ok(tokenizer.read)
+}
+
+struct Tokenizer {
+    from_disk: bool,
+    left: usize,
+    read: Lines,
+}
+
+impl Tokenizer {
+    fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
+        self.read.paths.push(path.to_owned());
+        let mut bytes = Vec::new();
+        // One more than allowed, so that what is too long is noticed.
+        let limit = u64::try_from(self.left).unwrap_or(u64::MAX);
+        File::open(path)?
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Adds the lines of one file.
+    fn file(&mut self, path: &Arc<Path>, bytes: Vec<u8>, depth: usize) -> Result<(), AccessError> {
+        self.each_line(path, bytes, depth, |tokenizer, line| {
+            if let Some((directive, target)) = directive(&line) {
+                tokenizer.include(&line.place, directive, target, depth.saturating_add(1))
+            } else {
+                tokenizer.read.lines.push(line);
+                Ok(())
+            }
+        })
+    }
+
+    fn each_line(
+        &mut self,
+        path: &Arc<Path>,
+        bytes: Vec<u8>,
+        depth: usize,
+        mut found: impl FnMut(&mut Self, Line) -> Result<(), AccessError>,
+    ) -> Result<(), AccessError> {
+        let mut place = Place {
+            file: Arc::clone(path),
+            line: 1,
+        };
+        self.left = self
+            .left
+            .checked_sub(bytes.len())
+            .ok_or_else(|| AccessError::entry(&place, AccessFault::TooLong { limit: MAX_BYTES }))?;
+        let mut rest = bytes.as_slice();
+        while !rest.is_empty() {
+            let (text, physical) = logical_line(&mut rest);
+            if text.contains(&0) {
+                return Err(AccessError::entry(&place, AccessFault::ZeroByte));
+            }
+            let fields = self.fields(&place, &text, depth)?;
+            let next = place.line.saturating_add(physical);
+            if !fields.is_empty() {
+                let line = Line {
+                    place: place.clone(),
+                    fields,
+                    text,
+                };
+                found(self, line)?;
+            }
+            place.line = next;
+        }
+        Ok(())
+    }
+
+    fn fields(
+        &mut self,
+        place: &Place,
+        text: &[u8],
+        depth: usize,
+    ) -> Result<Vec<Vec<Token>>, AccessError> {
+        let mut fields = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let mut field = Vec::new();
+            // A comma behind a value announces another one.
+            while let Some((token, comma)) =
+                next_token(&mut rest).map_err(|fault| AccessError::entry(place, fault))?
+            {
+                match token.text.strip_prefix(b"@") {
+                    Some(name) if !token.quoted && !name.is_empty() => {
+                        self.values(place, name, depth.saturating_add(1), &mut field)?;
+                    }
+                    _ => field.push(token),
+                }
+                if !comma {
+                    break;
+                }
+            }
+            if !field.is_empty() {
+                fields.push(field);
+            }
+        }
+        Ok(fields)
+    }
+
+    /// The values that `@file` stands for: all of the file, however it is laid out.
+    fn values(
+        &mut self,
+        place: &Place,
+        name: &[u8],
+        depth: usize,
+        field: &mut Vec<Token>,
+    ) -> Result<(), AccessError> {
+        let path = self.resolve(place, name, depth)?;
+        let bytes = self.read(&path).map_err(|source| {
+            AccessError::entry(
+                place,
+                AccessFault::Include {
+                    path: path.clone(),
+                    source,
+                },
+            )
+        })?;
+        self.each_line(&Arc::from(path), bytes, depth, |_, line| {
+            field.extend(line.fields.into_iter().flatten());
+            Ok(())
+        })
+    }
+
+    fn include(
+        &mut self,
+        place: &Place,
+        directive: Directive,
+        target: &Token,
+        depth: usize,
+    ) -> Result<(), AccessError> {
+        let path = self.resolve(place, &target.text, depth)?;
+        let unreadable = |path: &Path, source| {
+            AccessError::entry(
+                place,
+                AccessFault::Include {
+                    path: path.to_owned(),
+                    source,
+                },
+            )
+        };
+        let files = match directive {
+            Directive::Include | Directive::IncludeIfExists => vec![path],
+            Directive::IncludeDir => {
+                self.read.paths.push(path.clone());
+                configuration_files(&path).map_err(|source| unreadable(&path, source))?
+            }
+        };
+        for path in files {
+            match self.read(&path) {
+                Ok(bytes) => self.file(&Arc::from(path), bytes, depth)?,
+                Err(error)
+                    if directive == Directive::IncludeIfExists
+                        && error.kind() == io::ErrorKind::NotFound => {}
+                Err(source) => return Err(unreadable(&path, source)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Names are relative to the file they stand in.
+    fn resolve(&self, place: &Place, name: &[u8], depth: usize) -> Result<PathBuf, AccessError> {
+        let name = String::from_utf8_lossy(name).into_owned();
+        if !self.from_disk {
+            return Err(AccessError::entry(place, AccessFault::IncludeInText(name)));
+        }
+        let path = place.file.with_file_name(name);
+        if depth > MAX_DEPTH {
+            return Err(AccessError::entry(
+                place,
+                AccessFault::IncludeDepth {
+                    path,
+                    limit: MAX_DEPTH,
+                },
+            ));
+        }
+        Ok(path)
+    }
+}
+
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Directive {
+    Include,
+    IncludeDir,
+    IncludeIfExists,
+}
+
+/// A line of two fields whose first is one of the directives.
+fn directive(line: &Line) -> Option<(Directive, &Token)> {
+    let [first, second] = line.fields.as_slice() else {
+        return None;
+    };
+    let directive = match first.first()?.text.as_slice() {
+        b"include" => Directive::Include,
+        b"include_dir" => Directive::IncludeDir,
+        b"include_if_exists" => Directive::IncludeIfExists,
+        _ => return None,
+    };
+    Some((directive, second.first()?))
+}
+
+/// The files `*.conf` of a directory but hidden ones, in the order of their names' bytes.
+fn configuration_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in directory.read_dir()? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        if name.ends_with(b".conf") && !name.starts_with(b".") && !path.is_dir() {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Takes one line with its continuations, and says of how many lines of the file it was made.
+fn logical_line(rest: &mut &[u8]) -> (Vec<u8>, usize) {
+    let mut text = Vec::new();
+    let mut physical = 0_usize;
+    loop {
+        let end = rest.iter().position(|b| *b == b'\n').unwrap_or(rest.len());
+        let (line, tail) = rest.split_at(end);
+        *rest = tail.get(1..).unwrap_or_default();
+        physical = physical.saturating_add(1);
+        let stripped = line
+            .iter()
+            .rposition(|b| *b != b'\r')
+            .map_or(0, |last| last.saturating_add(1));
+        let line = line.get(..stripped).unwrap_or_default();
+        match line.strip_suffix(b"\\") {
+            Some(continued) => text.extend_from_slice(continued),
+            None => {
+                text.extend_from_slice(line);
+                return (text, physical);
+            }
+        }
+        if rest.is_empty() {
+            return (text, physical);
+        }
+    }
+}
+
+fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r')
+}
+
+/// Takes one word, and says whether a comma follows it at once. `None` at the end of the line.
+fn next_token(rest: &mut &[u8]) -> Result<Option<(Token, bool)>, AccessFault> {
+    let start = rest
+        .iter()
+        .position(|b| !is_blank(*b) && *b != b',')
+        .unwrap_or(rest.len());
+    let mut bytes = rest.get(start..).unwrap_or_default();
+    let mut text = Vec::new();
+    let (mut in_quotes, mut saw_quote, mut quoted, mut comma) = (false, false, false, false);
+    while let Some((&byte, tail)) = bytes.split_first() {
+        match byte {
+            b'"' if in_quotes && tail.first() == Some(&b'"') => {
+                text.push(b'"');
+                bytes = tail.get(1..).unwrap_or_default();
+                continue;
+            }
+            b'"' => {
+                quoted |= text.is_empty();
+                saw_quote = true;
+                in_quotes = !in_quotes;
+            }
+            _ if in_quotes => text.push(byte),
+            b'#' => {
+                bytes = &[];
+                break;
+            }
+            b',' => {
+                comma = true;
+                bytes = tail;
+                break;
+            }
+            _ if is_blank(byte) => break,
+            _ => text.push(byte),
+        }
+        bytes = tail;
+    }
+    if in_quotes {
+        return Err(AccessFault::UnterminatedQuote);
+    }
+    *rest = bytes;
+    Ok((saw_quote || !text.is_empty()).then_some((Token { text, quoted }, comma)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// Fields joined by blanks, values by commas, quoted ones marked with `'`.
+    fn shown(lines: &Lines) -> Vec<(usize, String)> {
+        lines
+            .lines
+            .iter()
+            .map(|line| {
+                let fields: Vec<String> = line
+                    .fields
+                    .iter()
+                    .map(|field| {
+                        let values: Vec<String> = field
+                            .iter()
+                            .map(|t| {
+                                let mark = if t.quoted { "'" } else { "" };
+                                format!("{mark}{}{mark}", t.lossy())
+                            })
+                            .collect();
+                        values.join(",")
+                    })
+                    .collect();
+                (line.place.line, fields.join(" "))
+            })
+            .collect()
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: &[(usize, &str)]) {
+        let lines = parse(text.as_bytes()).unwrap();
+        let expected: Vec<(usize, String)> =
+            expected.iter().map(|(n, s)| (*n, (*s).into())).collect();
+        assert_eq!(shown(&lines), expected, "{text:?}");
+    }
+
+    #[test]
+    fn lines_are_cut_into_fields_and_values() {
+        check("", &[]);
+        check("\n  \n# comment\n\t#\n", &[]);
+        check("a b c", &[(1, "a b c")]);
+        check("a\tb\r\nc d\r\r\n", &[(1, "a b"), (2, "c d")]);
+        check("a,b c", &[(1, "a,b c")]);
+        // A comma joins only what it touches on its left.
+        check("a, b ,c", &[(1, "a,b c")]);
+        check(",a,,b,", &[(1, "a,b")]);
+        check("a b#c d", &[(1, "a b")]);
+        check("a,#b", &[(1, "a")]);
+        check("@ a", &[(1, "@ a")]);
+    }
+
+    #[test]
+    fn quotes_take_what_is_between_them() {
+        check("\"a b\" \"c,d\" \"e#f\"", &[(1, "'a b' 'c,d' 'e#f'")]);
+        check("\"a\"\"b\"", &[(1, "'a\"b'")]);
+        check("\"\" \"\"\"\"", &[(1, "'' '\"'")]);
+        check("a\"b c\"d", &[(1, "ab cd")]);
+        check("\"\"all \"@f\" \"+r\"", &[(1, "'all' '@f' '+r'")]);
+        check("\"a\",\"b\"", &[(1, "'a','b'")]);
+    }
+
+    #[test]
+    fn a_backslash_continues_a_line() {
+        check("a \\\nb\nc", &[(1, "a b"), (3, "c")]);
+        check("a\\\nb", &[(1, "ab")]);
+        check("\"a\\\nb\"", &[(1, "'ab'")]);
+        check("# a \\\nb\nc", &[(3, "c")]);
+        check("a \\\r\nb", &[(1, "a b")]);
+        check("a\\b", &[(1, "a\\b")]);
+        check("a \\\n\\\nb", &[(1, "a b")]);
+        check("a \\", &[(1, "a")]);
+        // The backslash of the second line is that line's own.
+        check("a\\\\\n\nb", &[(1, "a\\"), (3, "b")]);
+    }
+
+    #[test]
+    fn what_cannot_be_cut_is_refused_with_its_line() {
+        for (text, expected) in [
+            (
+                "a\n\"b",
+                "<text>:2: unterminated quoted string; add the closing \" before the end of the line",
+            ),
+            (
+                "a \\\n\"b\n",
+                "<text>:1: unterminated quoted string; add the closing \" before the end of the line",
+            ),
+            (
+                "a\0b",
+                "<text>:1: the line holds a zero byte; is it a text file?",
+            ),
+            (
+                "a @users",
+                "<text>:1: \"users\" names a file, which only a file can do; load the rules from a file",
+            ),
+            (
+                "\ninclude x.conf",
+                "<text>:2: \"x.conf\" names a file, which only a file can do; load the rules from a file",
+            ),
+        ] {
+            assert_eq!(parse(text.as_bytes()).unwrap_err().to_string(), expected);
+        }
+        let long = vec![b'#'; MAX_BYTES + 1];
+        let error = parse(&long).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "<text>:1: the files together are longer than 8388608 bytes; is one of them the wrong file?"
+        );
+    }
+
+    #[test]
+    fn files_stand_for_their_values_and_lines() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| fs::write(dir.path().join(name), text).unwrap();
+        fs::create_dir(dir.path().join("sub")).unwrap();
+        fs::create_dir(dir.path().join("sub/d.conf")).unwrap();
+        write("users", "alice, bob\n# none\n\"all\" @sub/more\n");
+        write("sub/more", "carol @last");
+        write("sub/last", "dave");
+        write("sub/b.conf", "two x\n");
+        write("sub/a.conf", "one x\n\nthree x\n");
+        write("sub/.hidden.conf", "no x\n");
+        write("sub/c.txt", "no x\n");
+        write(
+            "main",
+            "zero @users\ninclude sub/a.conf\ninclude_if_exists nowhere\ninclude_dir sub\n\"include\" sub/b.conf\nlast x",
+        );
+        let lines = load(&dir.path().join("main")).unwrap();
+        let expected = [
+            (1, "zero alice,bob,'all',carol,dave"),
+            (1, "one x"),
+            (3, "three x"),
+            (1, "one x"),
+            (3, "three x"),
+            (1, "two x"),
+            (1, "two x"),
+            (6, "last x"),
+        ];
+        let expected: Vec<(usize, String)> =
+            expected.iter().map(|(n, s)| (*n, (*s).into())).collect();
+        assert_eq!(shown(&lines), expected);
+        assert!(lines.lines[2].place.to_string().ends_with("sub/a.conf:3"));
+        assert_eq!(lines.lines[0].text, b"zero @users");
+        assert!(lines.paths.contains(&dir.path().join("nowhere")));
+    }
+
+    #[test]
+    fn includes_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let main = dir.path().join("main");
+        for (text, expected) in [
+            ("a\ninclude main", "main:2: could not open file"),
+            ("a @main", "main:1: could not open file"),
+        ] {
+            fs::write(&main, text).unwrap();
+            let error = load(&main).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+            assert!(error.contains("maximum nesting depth exceeded"), "{error}");
+        }
+        // Ten levels deep and wide: the sum is what is limited.
+        fs::write(
+            &main,
+            format!("{}#{}", "include main\n".repeat(2), "x".repeat(1 << 20)),
+        )
+        .unwrap();
+        let error = load(&main).unwrap_err().to_string();
+        assert!(
+            error.contains("longer than") || error.contains("depth"),
+            "{error}"
+        );
+        fs::write(&main, "include gone").unwrap();
+        let error = load(&main).unwrap_err().to_string();
+        assert!(error.contains("main:1: could not open file"), "{error}");
+        fs::write(&main, "include_dir gone").unwrap();
+        assert!(load(&main).unwrap_err().to_string().contains("main:1:"));
+        fs::write(&main, "a @gone").unwrap();
+        assert!(load(&main).unwrap_err().to_string().contains("main:1:"));
+        let error = load(&dir.path().join("none")).unwrap_err().to_string();
+        assert!(error.starts_with("could not open file"), "{error}");
+    }
+}
