@@ -14,6 +14,7 @@ use pgtls::{
     Action, Answer, AuthMethod, Connection, Encryption, FrontDoor, Handshake, Output, Peer, Rules,
     Session,
 };
+use pollster::block_on;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, NamedGroup, RootCertStore};
@@ -104,7 +105,7 @@ fn counted_connection(packets: &[&[u8]], out: &mut Vec<u8>) -> Result<()> {
             rest = rest.get(step.consumed..).unwrap_or_default();
             match step.action {
                 Action::Ask(question) => {
-                    connection.answer(question, Answer::Method(AuthMethod::Trust));
+                    connection.answer(question, Answer::Require(AuthMethod::Trust.into()));
                 }
                 Action::Reply(reply) => reply.put(out),
                 Action::NeedInput => break,
@@ -246,7 +247,7 @@ impl Server for Door {
         let mut session = loop {
             match self.handshake.poll_output() {
                 Output::Ask(question) => {
-                    let answer = shared.door.decide(&question);
+                    let answer = block_on(shared.door.decide(&question, &Peer::Unknown));
                     self.handshake.answer(NOW, question, answer);
                 }
                 Output::Done(session) => break session,

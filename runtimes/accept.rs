@@ -55,8 +55,12 @@ where
     loop {
         match login.machine.poll_output() {
             Output::Ask(question) => {
-                let answer = door.decide(&question);
-                login.machine.answer(login.now::<R>(), question, answer);
+                let decided = within(door.decide(&question, &peer), deadline.as_mut()).await;
+                let now = login.now::<R>();
+                match decided {
+                    Some(answer) => login.machine.answer(now, question, answer),
+                    None => login.machine.handle_timeout(now),
+                }
             }
             Output::Cancel(request) => return Accepted::Cancel(request, login.io),
             Output::Close(close) => {
@@ -86,6 +90,19 @@ where
             }
         }
     }
+}
+
+/// Waits for what takes its time, but not beyond the deadline.
+async fn within<T>(
+    future: impl Future<Output = T>,
+    mut deadline: Pin<&mut impl Future<Output = ()>>,
+) -> Option<T> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(value) => Poll::Ready(Some(value)),
+        Poll::Pending => deadline.as_mut().poll(cx).map(|()| None),
+    })
+    .await
 }
 
 fn lost<T, S>(door: &FrontDoor, peer: &Peer, error: &io::Error) -> Accepted<T, S> {

@@ -7,7 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use rustls::ServerConfig;
 
-use crate::auth::AuthMethod;
+use crate::auth::store::AnyStore;
+use crate::auth::{AuthMethod, Requirement, SecretStore};
 use crate::close::Close;
 use crate::config::{ConfigError, DAY, SslConfig, SslMode};
 use crate::connection::{Answer, Question};
@@ -55,6 +56,7 @@ struct Shared {
     config: Option<SslConfig>,
     reloading: Mutex<()>,
     auth_method: AuthMethod,
+    secrets: Option<Arc<dyn AnyStore>>,
     login_timeout: Duration,
     room: Arc<Room>,
 }
@@ -278,6 +280,7 @@ impl FrontDoor {
                 reloading: Mutex::new(()),
                 auth_method: AuthMethod::Trust,
                 room: Arc::new(Room::new(usize::MAX, HalfOpenLimits::default())),
+                secrets: None,
             }),
         }
     }
@@ -286,6 +289,13 @@ impl FrontDoor {
     #[must_use]
     pub fn auth_method(self, method: AuthMethod) -> Self {
         self.change(|shared| shared.auth_method = method)
+    }
+
+    /// Where the users' secrets are. Without a store nobody has one.
+    #[must_use]
+    pub fn secrets(self, store: impl SecretStore) -> Self {
+        let store: Arc<dyn AnyStore> = Arc::new(store);
+        self.change(|shared| shared.secrets = Some(store))
     }
 
     /// The time from accept to the end of the login; 60 s unless said.
@@ -369,6 +379,7 @@ impl FrontDoor {
             config: old.config.clone(),
             reloading: Mutex::new(()),
             auth_method: old.auth_method,
+            secrets: old.secrets.clone(),
             login_timeout: old.login_timeout,
             room: Arc::new(Room::new(
                 old.room.max_sessions,
@@ -411,14 +422,16 @@ impl FrontDoor {
         )
     }
 
-    /// Decides about a login: by which method it proves itself. Whether there is room for one more
-    /// session is looked at here, before a password is asked for, and counts when it is in.
-    #[must_use]
-    pub fn decide(&self, _question: &Question) -> Answer {
+    /// Decides about a login: what it has to bring. Whether there is room for one more session is
+    /// looked at here, before a password is asked for, and counts when it is in.
+    ///
+    /// It may have to ask the store whether the user is a member of a role.
+    #[expect(clippy::unused_async, reason = "rules with +role ask the store")]
+    pub async fn decide(&self, _question: &Question, _peer: &Peer) -> Answer {
         if self.shared.room.is_full() {
             return Answer::Refuse(full());
         }
-        Answer::Method(self.shared.auth_method)
+        Answer::Require(Requirement::new(self.shared.auth_method))
     }
 
     /// Writes the one line about a client that got in: who, from where, over which TLS. Adapters

@@ -24,18 +24,20 @@
 //! use std::io::{Read, Write};
 //! use std::net::TcpListener;
 //! use std::time::Instant;
+//! use pollster::block_on;
 //! use pgtls::{FrontDoor, Output, Peer, SslConfig, SslMode};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let door = FrontDoor::new(SslConfig::new(SslMode::Require, "server.crt", "server.key"))?;
 //! let (mut socket, peer) = TcpListener::bind("127.0.0.1:5432")?.accept()?;
 //! let accepted = Instant::now();
-//! let mut handshake = door.handshake(&Peer::Tcp(peer));
+//! let peer = Peer::Tcp(peer);
+//! let mut handshake = door.handshake(&peer);
 //! let mut buffer = [0; 8192];
 //! let session = loop {
 //!     match handshake.poll_output() {
 //!         Output::Ask(question) => {
-//!             let answer = door.decide(&question);
+//!             let answer = block_on(door.decide(&question, &peer));
 //!             handshake.answer(accepted.elapsed(), question, answer);
 //!         }
 //!         Output::Cancel(_) | Output::Close(_) => return Ok(()),
@@ -110,7 +112,10 @@ mod wire;
 
 pub use access::error::{AccessError, AccessFault, Place};
 pub use access::ident::{IdentMaps, NotMapped};
-pub use auth::{AuthMethod, Authenticated};
+pub use auth::{
+    AuthMethod, Authenticated, ClientCertificate, ClientName, DEFAULT_SCRAM_ITERATIONS,
+    Requirement, Secret, SecretError, SecretStore, StoreError, UserMap,
+};
 #[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]
 pub use certificates::{CertificateError, CertificateManager, TestCertificates};
 pub use close::{Close, Reason, Request};

@@ -7,6 +7,8 @@
 
 use core::time::Duration;
 
+use crate::auth::ClientCertificate;
+
 /// Whether connections may, must or cannot be encrypted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -26,8 +28,7 @@ pub const DEFAULT_LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Rules {
     pub(crate) encryption: Encryption,
-    pub(crate) certificate_required: bool,
-    pub(crate) certificate_names_user: bool,
+    pub(crate) certificate: ClientCertificate,
     pub(crate) login_timeout: Duration,
 }
 
@@ -37,8 +38,7 @@ impl Rules {
     pub fn new(encryption: Encryption) -> Self {
         Self {
             encryption,
-            certificate_required: false,
-            certificate_names_user: false,
+            certificate: ClientCertificate::Optional,
             login_timeout: DEFAULT_LOGIN_TIMEOUT,
         }
     }
@@ -47,7 +47,7 @@ impl Rules {
     /// this implies [`Encryption::Required`].
     #[must_use]
     pub fn require_certificate(mut self) -> Self {
-        self.certificate_required = true;
+        self.certificate = self.certificate.max(ClientCertificate::Required);
         self.encryption = Encryption::Required;
         self
     }
@@ -56,7 +56,7 @@ impl Rules {
     /// (PostgreSQL's `clientcert=verify-full`).
     #[must_use]
     pub fn require_certificate_of_user(mut self) -> Self {
-        self.certificate_names_user = true;
+        self.certificate = ClientCertificate::OfUser;
         self.require_certificate()
     }
 
@@ -72,8 +72,7 @@ impl Rules {
     #[must_use]
     pub fn for_unix_socket(mut self) -> Self {
         self.encryption = Encryption::Unavailable;
-        self.certificate_required = false;
-        self.certificate_names_user = false;
+        self.certificate = ClientCertificate::Optional;
         self
     }
 }

@@ -5,6 +5,16 @@
     clippy::std_instead_of_core
 )]
 
+mod requirement;
+mod saslprep;
+#[allow(dead_code, reason = "for methods with passwords")]
+pub(crate) mod secret;
+pub(crate) mod store;
+
+pub use requirement::{ClientCertificate, ClientName, Requirement, UserMap};
+pub use secret::{DEFAULT_SCRAM_ITERATIONS, Secret, SecretError};
+pub use store::{SecretStore, StoreError};
+
 /// How a client proves who it is.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
@@ -17,6 +27,16 @@ pub enum AuthMethod {
 }
 
 impl AuthMethod {
+    /// The method of this name in `pg_hba.conf`; `None` if there is none.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Some(match name {
+            "reject" => Self::Reject,
+            "trust" => Self::Trust,
+            _ => return None,
+        })
+    }
+
     /// The name in `pg_hba.conf`.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -13,7 +13,7 @@ mod state;
 use alloc::{boxed::Box, string::String, sync::Arc};
 use core::time::Duration;
 
-use crate::auth::AuthMethod;
+use crate::auth::Requirement;
 use crate::close::{Close, Reason};
 use crate::error_response::ErrorResponse;
 use crate::login::{Login, Startup};
@@ -99,13 +99,13 @@ impl Question {
 }
 
 /// The decision about a login.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Answer {
-    /// Let the method decide.
-    Method(AuthMethod),
     /// Refuse in these words, for example 53300 or 57P03.
     Refuse(ErrorResponse),
+    /// Let it in if it brings this.
+    Require(Requirement),
 }
 
 /// One connection, from its first byte to its admission.
@@ -126,7 +126,7 @@ pub enum Answer {
 /// let startup = b"\0\0\0\x10\0\x03\0\0user\0b\0\0";
 /// let step = door.handle_input(now, startup);
 /// let Action::Ask(question) = step.action else { panic!() };
-/// door.answer(question, Answer::Method(AuthMethod::Trust));
+/// door.answer(question, Answer::Require(AuthMethod::Trust.into()));
 /// assert!(matches!(door.handle_input(now, &[]).action, Action::Reply(Reply::AuthenticationOk(_))));
 /// let Action::Admit(login) = door.handle_input(now, &[]).action else { panic!() };
 /// assert_eq!(login.user(), b"b");

@@ -13,7 +13,7 @@
 
 use alloc::{boxed::Box, string::String, sync::Arc};
 
-use crate::auth::{self, AuthMethod, Authenticated};
+use crate::auth::{self, AuthMethod, Authenticated, ClientCertificate};
 use crate::close::{Close, Reason, Request};
 use crate::connection::{Action, Answer, Connection, Question, Step, Upgrade};
 use crate::error_response::{ErrorResponse, SqlState};
@@ -238,16 +238,18 @@ fn decide(
     question: Question,
     answer: Answer,
 ) -> Result<(Authenticated, Box<Login>), Close> {
-    let method = match answer {
-        Answer::Method(method) => method,
+    let requirement = match answer {
         Answer::Refuse(error) => return Err(Close::spoken(Reason::Refused(error.clone()), error)),
+        Answer::Require(requirement) => requirement,
     };
+    let method = requirement.method;
+    let wanted = requirement.certificate.max(rules.certificate);
     let Question { startup, tls } = question;
     match (rules.encryption, &tls) {
         (Encryption::Required, None) => return Err(plaintext_refused()),
         (Encryption::Optional | Encryption::Unavailable, _) | (Encryption::Required, Some(_)) => {}
     }
-    if rules.certificate_required
+    if wanted >= ClientCertificate::Required
         && tls
             .as_ref()
             .is_none_or(|t| t.peer_certificates().is_empty())
@@ -257,7 +259,7 @@ fn decide(
     match auth::without_questions(method) {
         Some(proof) => {
             // The name is judged last, and a mismatch fails in the method's words.
-            if rules.certificate_names_user {
+            if wanted == ClientCertificate::OfUser {
                 certificate_names_user(method, &startup, tls.as_deref())?;
             }
             let version = negotiated(startup.asked);

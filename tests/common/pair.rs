@@ -60,7 +60,8 @@ pub fn meet_from(
         read: Vec::new(),
     };
     let peer: SocketAddr = peer.parse().unwrap();
-    let mut handshake = door.handshake(&Peer::Tcp(peer));
+    let peer = Peer::Tcp(peer);
+    let mut handshake = door.handshake(&peer);
     met.client
         .writer()
         .write_all(&startup(&[("user", user)]))
@@ -79,7 +80,7 @@ pub fn meet_from(
         loop {
             match handshake.poll_output() {
                 Output::Ask(question) => {
-                    let answer = door.decide(&question);
+                    let answer = pollster::block_on(door.decide(&question, &peer));
                     handshake.answer(Duration::ZERO, question, answer);
                 }
                 Output::Close(close) => met.close = Some(close),

@@ -1,0 +1,79 @@
+//! Where secrets come from.
+
+use alloc::boxed::Box;
+use core::future::Future;
+use core::pin::Pin;
+use core::{error::Error, fmt};
+
+use crate::auth::Secret;
+
+/// Why a store could not answer. It is logged, and the login refused; the client is not told.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct StoreError(Box<dyn Error + Send + Sync>);
+
+impl StoreError {
+    /// Wraps an error, or a text.
+    pub fn new(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(error.into())
+    }
+}
+
+/// Knows the users' secrets. The futures may take their time: the login's deadline covers them,
+/// and they are dropped when it passes. An error or a panic refuses the login.
+///
+/// Names that are not UTF-8 are never asked for: no store knows them.
+///
+/// ```
+/// use pgtls::{Secret, SecretStore, StoreError};
+///
+/// struct OneUser(Secret);
+///
+/// impl SecretStore for OneUser {
+///     async fn secret(&self, user: &str) -> Result<Option<Secret>, StoreError> {
+///         Ok((user == "alice").then(|| self.0.clone()))
+///     }
+/// }
+/// ```
+pub trait SecretStore: Send + Sync + 'static {
+    /// The secret of a user; `None` if there is no such user, or it has none.
+    fn secret(&self, user: &str)
+    -> impl Future<Output = Result<Option<Secret>, StoreError>> + Send;
+
+    /// Whether a user is, directly or not, a member of a role; asked for rules with `+role`. A
+    /// role counts as a member of itself. Unless a store knows better it has no members else.
+    fn is_member(
+        &self,
+        user: &str,
+        role: &str,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        let itself = user == role;
+        async move { Ok(itself) }
+    }
+}
+
+type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// [`SecretStore`] without its type.
+pub(crate) trait AnyStore: Send + Sync {
+    #[expect(dead_code, reason = "methods with passwords ask it")]
+    fn secret<'a>(&'a self, user: &'a str) -> Answer<'a, Option<Secret>>;
+    #[expect(dead_code, reason = "rules with +role ask it")]
+    fn is_member<'a>(&'a self, user: &'a str, role: &'a str) -> Answer<'a, bool>;
+}
+
+impl<S: SecretStore> AnyStore for S {
+    fn secret<'a>(&'a self, user: &'a str) -> Answer<'a, Option<Secret>> {
+        Box::pin(SecretStore::secret(self, user))
+    }
+
+    fn is_member<'a>(&'a self, user: &'a str, role: &'a str) -> Answer<'a, bool> {
+        Box::pin(SecretStore::is_member(self, user, role))
+    }
+}
+
+impl fmt::Debug for dyn AnyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretStore")
+    }
+}
