@@ -161,9 +161,18 @@ impl Handshake {
         if !self.out.is_empty() {
             return Output::Send(std::mem::take(&mut self.out));
         }
-        self.order
-            .take()
-            .unwrap_or_else(|| Output::Wait(self.connection.poll_timeout()))
+        let deadline = if self.over {
+            None
+        } else {
+            self.connection.poll_timeout()
+        };
+        self.order.take().unwrap_or(Output::Wait(deadline))
+    }
+
+    /// How much input is kept.
+    #[cfg(any(test, feature = "_fuzzing"))]
+    pub(crate) fn buffered(&self) -> usize {
+        self.input.len()
     }
 
     fn receive_plain(&mut self, rest: &mut &[u8]) {

@@ -95,6 +95,9 @@ mod connection;
 mod embedded;
 mod error_response;
 mod front_door;
+#[cfg(any(test, feature = "_fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod half_open;
 mod handshake;
 mod login;
