@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures_io::{AsyncRead, AsyncWrite};
 
+use super::resolve::resolve_hosts;
 use super::stream::Stream;
 use super::{Accepted, Runtime, with_scratch};
 use crate::{Close, FrontDoor, Handshake, Output, Peer};
@@ -54,8 +55,12 @@ where
     let mut spoke = false;
     loop {
         match login.machine.poll_output() {
-            Output::Ask(question) => {
-                let decided = within(door.decide(&question, &peer), deadline.as_mut()).await;
+            Output::Ask(mut question) => {
+                let decided = async {
+                    resolve_hosts::<R>(&mut question).await;
+                    door.decide(&question, &peer).await
+                };
+                let decided = within(pin!(decided), deadline.as_mut()).await;
                 let now = login.now::<R>();
                 match decided {
                     Some(answer) => login.machine.answer(now, question, answer),

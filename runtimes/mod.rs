@@ -4,6 +4,7 @@
 //! What they share is written once, over the read and write traits of `futures-io`.
 
 mod accept;
+mod resolve;
 #[cfg(feature = "server")]
 mod serve;
 mod stream;
@@ -13,6 +14,8 @@ pub mod tokio;
 
 use core::cell::RefCell;
 use core::future::Future;
+use core::net::IpAddr;
+use std::io;
 use std::time::{Duration, Instant};
 
 use crate::{CancelRequest, Close};
@@ -27,6 +30,9 @@ pub(crate) trait Runtime {
 
     /// Sleeps for a while.
     fn sleep(time: Duration) -> Self::Sleep;
+
+    /// Asks the name service for the addresses of a host.
+    fn resolve(host: String) -> impl Future<Output = io::Result<Vec<IpAddr>>> + Send;
 
     /// Runs a task of its own.
     #[cfg(feature = "server")]

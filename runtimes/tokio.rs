@@ -2,6 +2,7 @@
 
 #[cfg(feature = "server")]
 use core::future::Future;
+use core::net::IpAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std::io::{self, IoSlice};
@@ -26,6 +27,11 @@ impl Runtime for Tokio {
 
     fn sleep(time: Duration) -> Sleep {
         ::tokio::time::sleep(time)
+    }
+
+    async fn resolve(host: String) -> io::Result<Vec<IpAddr>> {
+        let addresses = ::tokio::net::lookup_host((host, 0)).await?;
+        Ok(addresses.map(|address| address.ip()).collect())
     }
 
     #[cfg(feature = "server")]

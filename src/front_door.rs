@@ -121,18 +121,24 @@ impl std::fmt::Debug for Snapshot {
 
 impl Snapshot {
     fn load(config: &SslConfig) -> Result<Self, ConfigError> {
-        let rules = match config.mode() {
+        let mut rules = match config.mode() {
             SslMode::Disable => Rules::new(Encryption::Unavailable),
             SslMode::Allow | SslMode::Prefer => Rules::new(Encryption::Optional),
             SslMode::Require => Rules::new(Encryption::Required),
             SslMode::VerifyCA => Rules::new(Encryption::Required).require_certificate(),
-            SslMode::VerifyFull => Rules::new(Encryption::Required).require_certificate_of_user(),
+            SslMode::VerifyFull => {
+                Rules::new(Encryption::Required).require_certificate_of(config.client_name.clone())
+            }
         };
         let Loaded {
             select,
             expiries,
+            user_map,
             fingerprint,
         } = tls::config::load(config)?;
+        if let Some(map) = user_map {
+            rules = rules.user_map(map);
+        }
         Ok(Self {
             rules,
             select,
@@ -411,8 +417,10 @@ impl FrontDoor {
             .rules
             .clone()
             .login_timeout(self.shared.login_timeout);
-        if *peer == Peer::Unix {
-            rules = rules.for_unix_socket();
+        match peer {
+            Peer::Tcp(address) => rules = rules.peer(address.ip()),
+            Peer::Unix => rules = rules.for_unix_socket(),
+            Peer::Unknown => {}
         }
         Handshake::new(
             rules,

@@ -116,15 +116,15 @@ mod wire;
 pub use access::error::{AccessError, AccessFault, Place};
 pub use access::ident::{IdentMaps, NotMapped};
 pub use auth::{
-    AuthMethod, Authenticated, ClientCertificate, ClientName, DEFAULT_SCRAM_ITERATIONS,
-    Requirement, Secret, SecretError, SecretStore, StoreError, UserMap,
+    AuthMethod, Authenticated, ClientCertificate, DEFAULT_SCRAM_ITERATIONS, Requirement, Secret,
+    SecretError, SecretStore, StoreError, UserMap,
 };
 #[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]
 pub use certificates::{CertificateError, CertificateManager, TestCertificates};
 pub use close::{Close, Reason, Request};
 pub use config::{
-    CertificateMaterial, CertificateProvider, ConfigError, Origin, ServerCertificate, SniRule,
-    SslConfig, SslMode, UnknownSslMode,
+    CertificateMaterial, CertificateName, CertificateProvider, ClientName, ConfigError, Origin,
+    PeerHosts, ServerCertificate, SniRule, SslConfig, SslMode, UnknownSslMode, UserName,
 };
 pub use connection::{Action, Answer, Connection, Question, Step, Upgrade};
 #[cfg(feature = "sqlite")]

@@ -5,9 +5,12 @@
     clippy::std_instead_of_core
 )]
 
+use alloc::sync::Arc;
+use core::net::IpAddr;
 use core::time::Duration;
 
-use crate::auth::ClientCertificate;
+use crate::auth::{ClientCertificate, UserMap};
+use crate::config::ClientName;
 
 /// Whether connections may, must or cannot be encrypted.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -25,10 +28,13 @@ pub enum Encryption {
 pub const DEFAULT_LOGIN_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The rules of one connection.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Rules {
     pub(crate) encryption: Encryption,
     pub(crate) certificate: ClientCertificate,
+    pub(crate) client_name: Option<Arc<ClientName>>,
+    pub(crate) user_map: Option<Arc<dyn UserMap>>,
+    pub(crate) peer: Option<IpAddr>,
     pub(crate) login_timeout: Duration,
 }
 
@@ -39,6 +45,9 @@ impl Rules {
         Self {
             encryption,
             certificate: ClientCertificate::Optional,
+            client_name: None,
+            user_map: None,
+            peer: None,
             login_timeout: DEFAULT_LOGIN_TIMEOUT,
         }
     }
@@ -55,9 +64,29 @@ impl Rules {
     /// Requires a verified client certificate whose first common name is the user, byte for byte
     /// (PostgreSQL's `clientcert=verify-full`).
     #[must_use]
-    pub fn require_certificate_of_user(mut self) -> Self {
-        self.certificate = ClientCertificate::OfUser;
+    pub fn require_certificate_of_user(self) -> Self {
+        self.require_certificate_of(ClientName::default())
+    }
+
+    /// Requires a verified client certificate with the right name in it.
+    #[must_use]
+    pub fn require_certificate_of(mut self, name: ClientName) -> Self {
+        self.client_name = Some(Arc::new(name));
         self.require_certificate()
+    }
+
+    /// Lets a map decide which certificate names may be which users, in place of equality.
+    #[must_use]
+    pub fn user_map(mut self, map: Arc<dyn UserMap>) -> Self {
+        self.user_map = Some(map);
+        self
+    }
+
+    /// The address that the connection comes from, for [`ClientName::Host`].
+    #[must_use]
+    pub fn peer(mut self, address: IpAddr) -> Self {
+        self.peer = Some(address);
+        self
     }
 
     /// The time from accept to the end of the login, all phases together.
@@ -73,6 +102,7 @@ impl Rules {
     pub fn for_unix_socket(mut self) -> Self {
         self.encryption = Encryption::Unavailable;
         self.certificate = ClientCertificate::Optional;
+        self.client_name = None;
         self
     }
 }

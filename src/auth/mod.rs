@@ -11,7 +11,7 @@ mod saslprep;
 pub(crate) mod secret;
 pub(crate) mod store;
 
-pub use requirement::{ClientCertificate, ClientName, Requirement, UserMap};
+pub use requirement::{ClientCertificate, Requirement, UserMap};
 pub use secret::{DEFAULT_SCRAM_ITERATIONS, Secret, SecretError};
 pub use store::{SecretStore, StoreError};
 

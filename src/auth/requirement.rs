@@ -9,6 +9,7 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use crate::auth::AuthMethod;
+use crate::config::CertificateName;
 
 /// Whether a login needs a client certificate, besides what its method asks for
 /// (`pg_hba.conf`, option `clientcert`).
@@ -24,17 +25,6 @@ pub enum ClientCertificate {
     OfUser,
 }
 
-/// What of a client certificate is compared with the user's name (option `clientname`).
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum ClientName {
-    /// The first common name of the subject (`CN`).
-    #[default]
-    CommonName,
-    /// The whole subject as RFC 2253 writes it (`DN`).
-    DistinguishedName,
-}
-
 /// Says which system names may log in as which users (option `map`; `pg_ident.conf`).
 pub trait UserMap: fmt::Debug + Send + Sync {
     /// Whether the holder of this certificate name may be this user.
@@ -46,7 +36,7 @@ pub trait UserMap: fmt::Debug + Send + Sync {
 pub struct Requirement {
     pub(crate) method: AuthMethod,
     pub(crate) certificate: ClientCertificate,
-    pub(crate) client_name: ClientName,
+    pub(crate) client_name: CertificateName,
     pub(crate) map: Option<Arc<dyn UserMap>>,
     pub(crate) rule: Option<Arc<str>>,
 }
@@ -64,7 +54,7 @@ impl Requirement {
         Self {
             method,
             certificate: ClientCertificate::Optional,
-            client_name: ClientName::CommonName,
+            client_name: CertificateName::CommonName,
             map: None,
             rule: None,
         }
@@ -78,9 +68,9 @@ impl Requirement {
         self
     }
 
-    /// What of the certificate has to be the user's name.
+    /// What of the certificate has to be the user's name (option `clientname`).
     #[must_use]
-    pub fn client_name(mut self, name: ClientName) -> Self {
+    pub fn client_name(mut self, name: CertificateName) -> Self {
         self.client_name = name;
         self
     }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::{Origin, SslMode};
+use crate::access::error::AccessError;
 
 /// Why a TLS configuration was refused. Each text names the file, where there is one, and what to
 /// do next. The rules about key files are those of PostgreSQL
@@ -94,6 +95,20 @@ pub enum ConfigError {
         origin: Origin,
         /// The PEM label looked for.
         section: &'static str,
+    },
+    /// The identity maps cannot be used.
+    #[error("identity maps cannot be used: {source}")]
+    IdentMaps {
+        /// What is wrong, and where.
+        source: AccessError,
+    },
+    /// A name is to be mapped, and there are no maps.
+    #[error(
+        "client names are to be mapped by \"{map}\", but there are no identity maps; add .with_ident_file(\"pg_ident.conf\")"
+    )]
+    IdentMapsMissing {
+        /// The map.
+        map: String,
     },
     /// A key encrypted in the old format of OpenSSL (`Proc-Type: 4,ENCRYPTED`, RFC 1421).
     #[error(

@@ -1,20 +1,25 @@
 //! The user's face of TLS: which mode, which certificates, which rules.
 
 mod certificate;
+mod client_name;
 mod error;
 mod mode;
 pub(crate) mod source;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use certificate::Material;
 pub use certificate::{CertificateMaterial, CertificateProvider, ServerCertificate};
+pub(crate) use client_name::IdentSource;
+pub use client_name::{CertificateName, ClientName, PeerHosts, UserName};
 pub use error::ConfigError;
 pub use mode::{SslMode, UnknownSslMode};
 pub use source::Origin;
 use source::Source;
 
+use crate::access::ident::IdentMaps;
 use crate::tls;
 use crate::tls::facts::TlsVersion;
 
@@ -59,6 +64,8 @@ pub struct SslConfig {
     pub(crate) crl_directories: Vec<PathBuf>,
     pub(crate) allow_expired_crls: bool,
     pub(crate) allow_unknown_revocation: bool,
+    pub(crate) client_name: ClientName,
+    pub(crate) ident: IdentSource,
     pub(crate) min_version: TlsVersion,
     pub(crate) max_version: TlsVersion,
     pub(crate) cipher_suites: Option<Vec<String>>,
@@ -87,6 +94,8 @@ impl SslConfig {
             crl_directories: Vec::new(),
             allow_expired_crls: false,
             allow_unknown_revocation: false,
+            client_name: ClientName::default(),
+            ident: IdentSource::default(),
             min_version: TlsVersion::Tls12,
             max_version: TlsVersion::Tls13,
             cipher_suites: None,
@@ -166,6 +175,25 @@ impl SslConfig {
         self
     }
 
+    /// What the name in a client certificate is compared with under `VerifyFull`: the user unless
+    /// said. In the other modes names do not matter.
+    pub fn with_client_name(mut self, name: ClientName) -> Self {
+        self.client_name = name;
+        self
+    }
+
+    /// The identity maps that [`UserName::mapped`] speaks of.
+    pub fn with_ident_maps(mut self, maps: IdentMaps) -> Self {
+        self.ident = IdentSource::Maps(Arc::new(maps));
+        self
+    }
+
+    /// As [`SslConfig::with_ident_maps`], from a file in the format of pg_ident.conf.
+    pub fn with_ident_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ident = IdentSource::File(path.into());
+        self
+    }
+
     /// The lowest TLS version; 1.2 unless said. Older ones do not exist here.
     pub fn with_min_tls_version(mut self, version: TlsVersion) -> Self {
         self.min_version = version;
@@ -232,6 +260,9 @@ impl SslConfig {
     #[cfg(feature = "watch")]
     pub(crate) fn paths(&self) -> Vec<PathBuf> {
         let mut paths = self.crl_directories.clone();
+        if let IdentSource::File(path) = &self.ident {
+            paths.push(path.clone());
+        }
         let mut add = |source: &Source| {
             if let Source::File(path) = source {
                 paths.push(path.clone());

@@ -26,7 +26,9 @@ pub enum SslMode {
     Require,
     /// TLS, and a client certificate that leads to one of our CAs.
     VerifyCA,
-    /// As `VerifyCA`, and its first common name must equal the user, byte for byte.
+    /// As `VerifyCA`, and the name in it must fit: its first common name is the user, byte for
+    /// byte, unless [`SslConfig::with_client_name`](crate::SslConfig::with_client_name) says
+    /// otherwise.
     VerifyFull,
 }
 

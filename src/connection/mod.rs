@@ -8,9 +8,11 @@
     clippy::std_instead_of_core
 )]
 
+mod host;
 mod state;
 
 use alloc::{boxed::Box, string::String, sync::Arc};
+use core::net::IpAddr;
 use core::time::Duration;
 
 use crate::auth::Requirement;
@@ -22,6 +24,7 @@ use crate::tls::facts::TlsFacts;
 use crate::wire::reply::Reply;
 use crate::wire::request::CancelRequest;
 
+use host::HostProof;
 use state::State;
 
 /// The result of one call: how much input was used, and what to do now.
@@ -82,6 +85,8 @@ impl Upgrade {
 pub struct Question {
     startup: Box<Startup>,
     tls: Option<Arc<TlsFacts>>,
+    peer: Option<IpAddr>,
+    host: HostProof,
 }
 
 impl Question {
@@ -95,6 +100,22 @@ impl Question {
     #[must_use]
     pub fn tls(&self) -> Option<&TlsFacts> {
         self.tls.as_deref()
+    }
+
+    /// The host names, at most 8, by which the client's certificate may turn out to be that of
+    /// the host the connection comes from. Look them up, and tell [`Question::resolved`]; without
+    /// it the login is refused. Empty unless the rules want it ([`ClientName::Host`]).
+    ///
+    /// [`ClientName::Host`]: crate::ClientName::Host
+    #[must_use]
+    pub fn hosts_to_resolve(&self) -> &[String] {
+        self.host.open()
+    }
+
+    /// The addresses of one of [`Question::hosts_to_resolve`], as the name service gave them.
+    /// Says whether the client's own is among them: then no more is needed.
+    pub fn resolved(&mut self, host: &str, addresses: &[IpAddr]) -> bool {
+        self.host.resolved(self.peer, host, addresses)
     }
 }
 

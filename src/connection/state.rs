@@ -13,15 +13,16 @@
 
 use alloc::{boxed::Box, string::String, sync::Arc};
 
-use crate::auth::{self, AuthMethod, Authenticated, ClientCertificate};
+use crate::auth::{self, Authenticated, ClientCertificate, Requirement};
 use crate::close::{Close, Reason, Request};
+use crate::connection::host::HostProof;
 use crate::connection::{Action, Answer, Connection, Question, Step, Upgrade};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::login::{Login, ProtocolVersion, Startup};
 use crate::policy::{Encryption, Rules};
 use crate::tls::ALPN;
 use crate::tls::facts::TlsFacts;
-use crate::tls::identity::{self, NoName};
+use crate::tls::identity::{self, Mismatch};
 use crate::wire::reply::Reply;
 use crate::wire::request::{self, Packet, StartupFault};
 
@@ -77,9 +78,9 @@ impl State {
         }
         *self = if upgrade.direct && facts.alpn() != Some(ALPN) {
             Self::Closing(Close::silent(Reason::DirectTlsWithoutAlpn))
-        } else if let Some(why) = poisoned_name(&facts) {
+        } else if let Some(why) = identity::poisoned_name(&facts) {
             // PostgreSQL gives up at the end of the handshake (`be_tls_open_server`).
-            Self::Closing(Close::silent(Reason::Tls(why)))
+            Self::Closing(Close::silent(Reason::Tls(alloc::format!("{why}"))))
         } else {
             negotiation.tls = Some(Arc::new(facts));
             Self::Negotiating
@@ -223,9 +224,12 @@ impl Connection {
                 Close::spoken(Reason::NoUser, ErrorResponse::fatal(code, message)),
             );
         }
+        let tls = self.negotiation.tls.clone();
         let question = Question {
+            host: HostProof::begin(&self.rules, tls.as_deref()),
+            peer: self.rules.peer,
             startup,
-            tls: self.negotiation.tls.clone(),
+            tls,
         };
         (State::Asking, 0, Action::Ask(question))
     }
@@ -244,7 +248,9 @@ fn decide(
     };
     let method = requirement.method;
     let wanted = requirement.certificate.max(rules.certificate);
-    let Question { startup, tls } = question;
+    let Question {
+        startup, tls, host, ..
+    } = question;
     match (rules.encryption, &tls) {
         (Encryption::Required, None) => return Err(plaintext_refused()),
         (Encryption::Optional | Encryption::Unavailable, _) | (Encryption::Required, Some(_)) => {}
@@ -259,9 +265,7 @@ fn decide(
     match auth::without_questions(method) {
         Some(proof) => {
             // The name is judged last, and a mismatch fails in the method's words.
-            if wanted == ClientCertificate::OfUser {
-                certificate_names_user(method, &startup, tls.as_deref())?;
-            }
+            certificate_fits(rules, &requirement, &startup, tls.as_deref(), host)?;
             let version = negotiated(startup.asked);
             Ok((
                 proof,
@@ -349,38 +353,46 @@ fn certificate_missing() -> Close {
     Close::spoken(Reason::CertificateMissing, error)
 }
 
-fn certificate_names_user(
-    method: AuthMethod,
+/// Judges the names in the client certificate, as the mode and the access rule want it.
+fn certificate_fits(
+    rules: &Rules,
+    requirement: &Requirement,
     startup: &Startup,
     tls: Option<&TlsFacts>,
+    host: HostProof,
 ) -> Result<(), Close> {
-    let leaf = tls.and_then(|t| t.peer_certificates().first());
-    let cause = match leaf.map(identity::common_name) {
-        Some(Ok(name)) if name == startup.user => return Ok(()),
-        Some(Ok(name)) => alloc::format!("its common name is {:?}", lossy(&name)),
-        Some(Err(why)) => alloc::format!("{why}"),
-        None => "there is none".into(),
+    let mode = rules.client_name.as_ref().and_then(|name| name.user());
+    let by_mode = mode.map_or(Ok(()), |rule| {
+        identity::names_user(tls, &startup.user, rule.name, rules.user_map.as_deref())
+    });
+    let by_rule = match requirement.certificate {
+        ClientCertificate::OfUser => {
+            let name = requirement.client_name;
+            identity::names_user(tls, &startup.user, name, requirement.map.as_deref())
+        }
+        ClientCertificate::Optional | ClientCertificate::Required => Ok(()),
+    };
+    let by_host = match host {
+        HostProof::Failed(why) => Err(why),
+        HostProof::Open(_) => Err(Mismatch::HostOpen),
+        HostProof::Given | HostProof::NotWanted => Ok(()),
+    };
+    let Err(why) = by_mode.and(by_rule).and(by_host) else {
+        return Ok(());
     };
     let user = lossy(&startup.user);
     let error = ErrorResponse::fatal(
         SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
         alloc::format!(
             "\"{}\" authentication failed for user \"{user}\"",
-            method.as_str()
+            requirement.method.as_str()
         ),
     );
+    let cause = alloc::format!("{why}");
     Err(Close::spoken(
         Reason::CertificateName { user, cause },
         error,
     ))
-}
-
-/// A zero byte in the common name, which could make it look shorter than it is.
-fn poisoned_name(facts: &TlsFacts) -> Option<String> {
-    match identity::common_name(facts.peer_certificates().first()?) {
-        Err(why @ NoName::EmbeddedNull) => Some(alloc::format!("{why}")),
-        Err(NoName::Missing | NoName::Unparsable | NoName::UnusualString) | Ok(_) => None,
-    }
 }
 
 fn rejected(startup: &Startup) -> Close {

@@ -5,6 +5,8 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 use rustls::CipherSuite;
 use rustls::pki_types::CertificateDer;
 
+use crate::tls::names::Names;
+
 /// Facts of one established TLS session. Made from the session itself and from nothing else, so
 /// holding one proves that the connection is encrypted.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -83,6 +85,14 @@ impl TlsFacts {
     #[must_use]
     pub fn peer_certificates(&self) -> &[CertificateDer<'static>] {
         &self.peer_certificates
+    }
+
+    /// The subject of the client's certificate in the form of RFC 2253, `CN=joe,OU=Dev,O=Co`: who
+    /// it is for, in logs. None without a certificate, or if its subject is empty or not text.
+    #[must_use]
+    pub fn peer_distinguished_name(&self) -> Option<String> {
+        let leaf = self.peer_certificates.first()?;
+        Names::parse(leaf).ok()?.distinguished_name().ok()
     }
 
     /// The server's own certificate as presented in this session, whatever was reloaded since; in

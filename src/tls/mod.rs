@@ -1,9 +1,13 @@
 //! TLS: configuration, facts, the one place that calls rustls.
 
 pub(crate) mod config;
+mod dn;
 pub(crate) mod facts;
 pub(crate) mod identity;
+mod names;
 pub(crate) mod session;
+#[cfg(test)]
+pub(crate) mod testing;
 
 /// The one application protocol (IANA, "TLS ALPN Protocol IDs").
 pub(crate) const ALPN: &[u8] = b"postgresql";

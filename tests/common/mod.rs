@@ -5,6 +5,7 @@
     reason = "each test file uses its part of this"
 )]
 
+pub mod forge;
 pub mod pair;
 pub mod raw;
 

@@ -26,6 +26,7 @@ use zeroize::Zeroizing;
 
 pub use expiry::Expiry;
 
+use crate::auth::UserMap;
 use crate::config::source::Source;
 use crate::config::{ConfigError, Material, Origin, ServerCertificate, SslConfig, SslMode};
 use crate::tls::ALPN;
@@ -43,6 +44,7 @@ pub(crate) struct Loaded {
     /// None in mode `Disable`.
     pub(crate) select: Option<Selector>,
     pub(crate) expiries: Vec<Expiry>,
+    pub(crate) user_map: Option<Arc<dyn UserMap>>,
     /// Differs if anything that was read differs.
     pub(crate) fingerprint: u64,
 }
@@ -58,8 +60,13 @@ pub(crate) fn load(config: &SslConfig) -> Result<Loaded, ConfigError> {
         SslMode::Disable => None,
         _ => Some(loader.hosts()?),
     };
+    let user_map = match config.mode {
+        SslMode::VerifyFull => loader.user_map()?,
+        _ => None,
+    };
     Ok(Loaded {
         select,
+        user_map,
         expiries: loader.expiries,
         fingerprint: loader.hasher.finish(),
     })
@@ -85,6 +92,14 @@ struct Pieces {
 }
 
 impl Loader<'_> {
+    fn user_map(&mut self) -> Result<Option<Arc<dyn UserMap>>, ConfigError> {
+        let Some(map) = self.config.ident.map_for(&self.config.client_name)? else {
+            return Ok(None);
+        };
+        self.note(format!("{map:?}").as_bytes());
+        Ok(Some(Arc::new(map)))
+    }
+
     fn hosts(&mut self) -> Result<Selector, ConfigError> {
         let versions = versions(self.config)?;
         let provider = suites::provider(self.config)?;
