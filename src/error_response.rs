@@ -5,7 +5,7 @@
     clippy::std_instead_of_core
 )]
 
-use alloc::{borrow::Cow, string::String, vec::Vec};
+use alloc::{borrow::Cow, boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
 use crate::wire;
@@ -23,16 +23,32 @@ macro_rules! sqlstates {
 }
 
 sqlstates! {
+    /// 00000, successful_completion.
+    SUCCESSFUL_COMPLETION = b"00000";
+    /// 01000, warning.
+    WARNING = b"01000";
     /// 08006, connection_failure.
     CONNECTION_FAILURE = b"08006";
     /// 08P01, protocol_violation.
     PROTOCOL_VIOLATION = b"08P01";
     /// 0A000, feature_not_supported.
     FEATURE_NOT_SUPPORTED = b"0A000";
+    /// 22003, numeric_value_out_of_range.
+    NUMERIC_VALUE_OUT_OF_RANGE = b"22003";
+    /// 22007, invalid_datetime_format.
+    INVALID_DATETIME_FORMAT = b"22007";
+    /// 22008, datetime_field_overflow.
+    DATETIME_FIELD_OVERFLOW = b"22008";
     /// 22021, character_not_in_repertoire.
     CHARACTER_NOT_IN_REPERTOIRE = b"22021";
     /// 22023, invalid_parameter_value.
     INVALID_PARAMETER_VALUE = b"22023";
+    /// 22P02, invalid_text_representation.
+    INVALID_TEXT_REPRESENTATION = b"22P02";
+    /// 22P03, invalid_binary_representation.
+    INVALID_BINARY_REPRESENTATION = b"22P03";
+    /// 22P04, bad_copy_file_format.
+    BAD_COPY_FILE_FORMAT = b"22P04";
     /// 23502, not_null_violation.
     NOT_NULL_VIOLATION = b"23502";
     /// 23503, foreign_key_violation.
@@ -49,10 +65,14 @@ sqlstates! {
     NO_ACTIVE_SQL_TRANSACTION = b"25P01";
     /// 25P02, in_failed_sql_transaction.
     IN_FAILED_SQL_TRANSACTION = b"25P02";
+    /// 26000, invalid_sql_statement_name.
+    INVALID_SQL_STATEMENT_NAME = b"26000";
     /// 28000, invalid_authorization_specification.
     INVALID_AUTHORIZATION_SPECIFICATION = b"28000";
     /// 28P01, invalid_password.
     INVALID_PASSWORD = b"28P01";
+    /// 34000, invalid_cursor_name.
+    INVALID_CURSOR_NAME = b"34000";
     /// 3D000, invalid_catalog_name.
     INVALID_CATALOG_NAME = b"3D000";
     /// 40001, serialization_failure.
@@ -73,10 +93,14 @@ sqlstates! {
     DATATYPE_MISMATCH = b"42804";
     /// 42883, undefined_function.
     UNDEFINED_FUNCTION = b"42883";
-    /// 42P02, undefined_parameter.
-    UNDEFINED_PARAMETER = b"42P02";
     /// 42P01, undefined_table.
     UNDEFINED_TABLE = b"42P01";
+    /// 42P02, undefined_parameter.
+    UNDEFINED_PARAMETER = b"42P02";
+    /// 42P03, duplicate_cursor.
+    DUPLICATE_CURSOR = b"42P03";
+    /// 42P05, duplicate_prepared_statement.
+    DUPLICATE_PREPARED_STATEMENT = b"42P05";
     /// 42P07, duplicate_table.
     DUPLICATE_TABLE = b"42P07";
     /// 53100, disk_full.
@@ -87,6 +111,10 @@ sqlstates! {
     TOO_MANY_CONNECTIONS = b"53300";
     /// 54000, program_limit_exceeded.
     PROGRAM_LIMIT_EXCEEDED = b"54000";
+    /// 55000, object_not_in_prerequisite_state.
+    OBJECT_NOT_IN_PREREQUISITE_STATE = b"55000";
+    /// 55P02, cant_change_runtime_param.
+    CANT_CHANGE_RUNTIME_PARAM = b"55P02";
     /// 55P03, lock_not_available.
     LOCK_NOT_AVAILABLE = b"55P03";
     /// 57014, query_canceled.
@@ -134,7 +162,7 @@ impl fmt::Display for SqlState {
     }
 }
 
-/// How grave an [`ErrorResponse`] is: whether the connection survives it.
+/// How grave an [`ErrorResponse`] is: whether the statement and the connection survive it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Severity {
@@ -142,6 +170,10 @@ pub enum Severity {
     Error,
     /// The connection ends.
     Fatal,
+    /// Not an error: something to know, sent as NoticeResponse.
+    Notice,
+    /// Not an error: something that is likely a mistake, sent as NoticeResponse.
+    Warning,
 }
 
 impl Severity {
@@ -151,12 +183,15 @@ impl Severity {
         match self {
             Self::Error => "ERROR",
             Self::Fatal => "FATAL",
+            Self::Notice => "NOTICE",
+            Self::Warning => "WARNING",
         }
     }
 }
 
 /// The message that tells a client what went wrong (PostgreSQL docs, "Error and Notice Message
-/// Fields": `S`, `V`, `C`, `M` and, where set, `D`, `H`, `P`).
+/// Fields": `S`, `V`, `C`, `M` and, where set, `D`, `H`, `P`, `s`, `t`, `c`, `n`), or what it should
+/// know otherwise (NoticeResponse).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ErrorResponse {
     severity: Severity,
@@ -165,6 +200,16 @@ pub struct ErrorResponse {
     detail: Option<Cow<'static, str>>,
     hint: Option<Cow<'static, str>>,
     position: Option<u32>,
+    names: Option<Box<Names>>,
+}
+
+/// What the error is about, for clients that look it up.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+struct Names {
+    schema: Option<String>,
+    table: Option<String>,
+    column: Option<String>,
+    constraint: Option<String>,
 }
 
 impl ErrorResponse {
@@ -178,6 +223,20 @@ impl ErrorResponse {
         Self::new(Severity::Error, code, message.into())
     }
 
+    /// No error, but something to know.
+    pub fn notice(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(
+            Severity::Notice,
+            SqlState::SUCCESSFUL_COMPLETION,
+            message.into(),
+        )
+    }
+
+    /// No error, but most likely not what was meant.
+    pub fn warning(code: SqlState, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Severity::Warning, code, message.into())
+    }
+
     fn new(severity: Severity, code: SqlState, message: Cow<'static, str>) -> Self {
         Self {
             severity,
@@ -186,6 +245,7 @@ impl ErrorResponse {
             detail: None,
             hint: None,
             position: None,
+            names: None,
         }
     }
 
@@ -207,6 +267,28 @@ impl ErrorResponse {
     #[must_use]
     pub fn with_position(mut self, position: u32) -> Self {
         self.position = Some(position);
+        self
+    }
+
+    /// Adds the table that the error is about, and its schema.
+    #[must_use]
+    pub fn with_table(mut self, schema: impl Into<String>, table: impl Into<String>) -> Self {
+        let names = self.names.get_or_insert_default();
+        (names.schema, names.table) = (Some(schema.into()), Some(table.into()));
+        self
+    }
+
+    /// Adds the column that the error is about.
+    #[must_use]
+    pub fn with_column(mut self, column: impl Into<String>) -> Self {
+        self.names.get_or_insert_default().column = Some(column.into());
+        self
+    }
+
+    /// Adds the constraint that is violated.
+    #[must_use]
+    pub fn with_constraint(mut self, constraint: impl Into<String>) -> Self {
+        self.names.get_or_insert_default().constraint = Some(constraint.into());
         self
     }
 
@@ -249,7 +331,11 @@ impl ErrorResponse {
 
     /// Appends the message in protocol 3 format.
     pub fn put(&self, out: &mut Vec<u8>) {
-        let fits = wire::put_message(out, b'E', |out| {
+        let kind = match self.severity {
+            Severity::Error | Severity::Fatal => b'E',
+            Severity::Notice | Severity::Warning => b'N',
+        };
+        let fits = wire::put_message(out, kind, |out| {
             let mut field = |kind: u8, text: &str| {
                 out.push(kind);
                 wire::put_cstr(out, text.as_bytes());
@@ -266,6 +352,19 @@ impl ErrorResponse {
             }
             if let Some(position) = self.position {
                 field(b'P', &alloc::format!("{position}"));
+            }
+            if let Some(names) = &self.names {
+                let fields = [
+                    (b's', &names.schema),
+                    (b't', &names.table),
+                    (b'c', &names.column),
+                    (b'n', &names.constraint),
+                ];
+                for (kind, name) in fields {
+                    if let Some(name) = name {
+                        field(kind, name);
+                    }
+                }
             }
             out.push(0);
         });
@@ -314,6 +413,21 @@ mod tests {
             .with_detail("d")
             .put(&mut out);
         assert_eq!(out, b"E\0\0\0\x23SFATAL\0VFATAL\0C08P01\0Mm\0Dd\0Hh\0\0");
+    }
+
+    #[test]
+    fn names_and_notices_have_their_place() {
+        let mut out = Vec::new();
+        ErrorResponse::warning(SqlState::WARNING, "m")
+            .with_constraint("k")
+            .with_column("c")
+            .with_table("s", "t")
+            .with_position(7)
+            .put(&mut out);
+        assert_eq!(
+            out,
+            b"N\0\0\0\x30SWARNING\0VWARNING\0C01000\0Mm\0P7\0ss\0tt\0cc\0nk\0\0"
+        );
     }
 
     #[test]

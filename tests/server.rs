@@ -19,7 +19,8 @@ use std::time::{Duration, Instant};
 use common::raw::{self, Raw, cancel, message, query, startup};
 use common::{Certs, PATIENCE, Server, embedded, psql};
 use pgtls::server::{
-    Client, Database, DatabaseSession, Event, Interrupt, Portal, TransactionStatus,
+    Client, Database, DatabaseSession, Event, Interrupt, Portal, Prepared, RowFormat,
+    TransactionStatus, Type, Value,
 };
 use pgtls::{EmbeddedDatabase, ErrorResponse, PgServerBuilder, SslMode};
 
@@ -464,7 +465,24 @@ impl Database for Faulty {
 }
 
 impl DatabaseSession for Faulty {
+    type Statement = Nothing;
     type Portal = Nothing;
+    async fn prepare(
+        &mut self,
+        sql: &str,
+        _: &[Option<Type>],
+    ) -> Result<Prepared<Nothing>, ErrorResponse> {
+        assert!(sql != "panic", "on purpose");
+        Ok(Prepared::new(Nothing))
+    }
+    async fn bind(
+        &mut self,
+        _: &Nothing,
+        _: Vec<Value<'static>>,
+        _: RowFormat,
+    ) -> Result<Nothing, ErrorResponse> {
+        Ok(Nothing)
+    }
     async fn query(&mut self, sql: &str) -> Result<Nothing, ErrorResponse> {
         assert!(sql != "panic", "on purpose");
         Ok(Nothing)
@@ -480,7 +498,7 @@ impl DatabaseSession for Faulty {
 struct Nothing;
 
 impl Portal for Nothing {
-    async fn next(&mut self) -> Result<Option<Event>, ErrorResponse> {
+    async fn next(&mut self, _: u64) -> Result<Option<Event>, ErrorResponse> {
         Ok(None)
     }
 }

@@ -8,7 +8,7 @@ use crate::embedded::error::respond;
 use crate::embedded::statement::{Description, Kind};
 use crate::embedded::value;
 use crate::error_response::{ErrorResponse, SqlState};
-use crate::server::{Event, Rows, TransactionStatus};
+use crate::server::{Event, RowFormat, Rows, TransactionStatus};
 
 /// Where a session stands between two statements.
 #[derive(Debug, Default)]
@@ -196,23 +196,15 @@ fn rows(statement: &mut Statement<'_>, events: &Events) -> Result<u64, Failure> 
             value::column(name, declared.as_deref(), first)
         })
         .collect();
-    send(events, Event::Columns(columns.clone()))?;
-    let mut chunk = Rows::new();
+    let mut chunk = Rows::new(&RowFormat::text(&columns));
+    send(events, Event::Columns(columns))?;
     let mut count = 0_u64;
     while let Some(current) = row {
-        chunk
-            .push_with(|out| {
-                for (i, column) in columns.iter().enumerate() {
-                    match current.get_ref(i) {
-                        Ok(rusqlite::types::ValueRef::Null) | Err(_) => out.null(),
-                        Ok(value) => out.value(|out| value::put(out, &column.kind, value)),
-                    }
-                }
-            })
-            .map_err(Stop::Failed)?;
+        let values = (0..declared.len()).map(|i| value::of(current.get_ref(i).ok()));
+        chunk.push(values).map_err(Stop::Failed)?;
         count = count.saturating_add(1);
-        if chunk.len() >= Rows::ENOUGH {
-            send(events, Event::Rows(std::mem::take(&mut chunk)))?;
+        if chunk.is_full() {
+            send(events, Event::Rows(chunk.take()))?;
         }
         row = rows.next()?;
     }
@@ -276,6 +268,7 @@ mod tests {
                     Event::Complete(tag) => seen.push(tag),
                     Event::Empty => seen.push("empty".into()),
                     Event::Rows(rows) => seen.push(format!("{} bytes", rows.len())),
+                    other => seen.push(format!("{other:?}")),
                 }
             }
             if let Err(Stop::Failed(error)) = end {

@@ -12,7 +12,9 @@ use crate::embedded::error::respond;
 use crate::embedded::functions::{self, Alarm};
 use crate::embedded::script::{Events, Stop, Transaction};
 use crate::error_response::{ErrorResponse, SqlState};
-use crate::server::{DatabaseSession, Event, Interrupt, Portal, TransactionStatus};
+use crate::server::{
+    DatabaseSession, Event, Interrupt, Portal, Prepared, RowFormat, TransactionStatus, Type, Value,
+};
 
 /// How long a statement waits for another session's lock before it fails with 55P03.
 const BUSY: Duration = Duration::from_secs(5);
@@ -137,7 +139,29 @@ fn lost() -> ErrorResponse {
 }
 
 impl DatabaseSession for EmbeddedSession {
+    /// There is none yet: all statements come through the simple protocol.
+    type Statement = std::convert::Infallible;
     type Portal = EmbeddedPortal;
+
+    async fn prepare(
+        &mut self,
+        _: &str,
+        _: &[Option<Type>],
+    ) -> Result<Prepared<std::convert::Infallible>, ErrorResponse> {
+        Err(ErrorResponse::error(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            "the extended query protocol is not supported",
+        ))
+    }
+
+    async fn bind(
+        &mut self,
+        statement: &std::convert::Infallible,
+        _: Vec<Value<'static>>,
+        _: RowFormat,
+    ) -> Result<EmbeddedPortal, ErrorResponse> {
+        match *statement {}
+    }
 
     async fn query(&mut self, sql: &str) -> Result<EmbeddedPortal, ErrorResponse> {
         let (events, results) = async_channel::bounded(CHUNKS);
@@ -169,7 +193,7 @@ pub struct EmbeddedPortal {
 }
 
 impl Portal for EmbeddedPortal {
-    async fn next(&mut self) -> Result<Option<Event>, ErrorResponse> {
+    async fn next(&mut self, _: u64) -> Result<Option<Event>, ErrorResponse> {
         self.results.recv().await.unwrap_or_else(|_| Err(lost()))
     }
 }

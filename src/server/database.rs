@@ -1,14 +1,14 @@
 //! What a server serves: the traits an engine implements.
 
-use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
 use postgres_types::Type;
 
-use crate::error_response::ErrorResponse;
+use crate::error_response::{ErrorResponse, SqlState};
 use crate::login::Login;
-use crate::wire;
+use crate::server::rows::{Column, RowFormat, Rows};
+use crate::server::value::Value;
 
 /// A client that was admitted.
 #[derive(Debug)]
@@ -30,7 +30,8 @@ pub type Interrupt = Arc<dyn Fn() + Send + Sync>;
 ///
 /// ```
 /// use pgtls::server::{
-///     Client, Column, Database, DatabaseSession, Event, Portal, Rows, TransactionStatus, Type,
+///     Client, Column, Database, DatabaseSession, Event, Portal, Prepared, RowFormat, Rows,
+///     TransactionStatus, Type, Value,
 /// };
 /// use pgtls::ErrorResponse;
 ///
@@ -43,17 +44,45 @@ pub type Interrupt = Arc<dyn Fn() + Send + Sync>;
 ///     }
 /// }
 ///
+/// fn columns() -> Vec<Column> {
+///     vec![Column::new("echo", Type::TEXT)]
+/// }
+///
+/// fn answer(sql: &str, format: &RowFormat) -> Result<Answer, ErrorResponse> {
+///     let mut rows = Rows::new(format);
+///     rows.push([sql])?;
+///     Ok(Answer(vec![
+///         Event::Complete("SELECT 1".into()),
+///         Event::Rows(rows),
+///         Event::Columns(columns()),
+///     ]))
+/// }
+///
 /// impl DatabaseSession for Echo {
+///     type Statement = String;
 ///     type Portal = Answer;
+///
 ///     async fn query(&mut self, sql: &str) -> Result<Answer, ErrorResponse> {
-///         let mut rows = Rows::new();
-///         rows.push([Some(sql)])?;
-///         Ok(Answer(vec![
-///             Event::Complete("SELECT 1".into()),
-///             Event::Rows(rows),
-///             Event::Columns(vec![Column::new("echo", Type::TEXT)]),
-///         ]))
+///         answer(sql, &RowFormat::text(&columns()))
 ///     }
+///
+///     async fn prepare(
+///         &mut self,
+///         sql: &str,
+///         _: &[Option<Type>],
+///     ) -> Result<Prepared<String>, ErrorResponse> {
+///         Ok(Prepared::new(sql.to_owned()).with_columns(columns()))
+///     }
+///
+///     async fn bind(
+///         &mut self,
+///         sql: &String,
+///         _: Vec<Value<'static>>,
+///         format: RowFormat,
+///     ) -> Result<Answer, ErrorResponse> {
+///         answer(sql, &format)
+///     }
+///
 ///     fn transaction_status(&self) -> TransactionStatus {
 ///         TransactionStatus::Idle
 ///     }
@@ -62,7 +91,7 @@ pub type Interrupt = Arc<dyn Fn() + Send + Sync>;
 /// struct Answer(Vec<Event>);
 ///
 /// impl Portal for Answer {
-///     async fn next(&mut self) -> Result<Option<Event>, ErrorResponse> {
+///     async fn next(&mut self, _: u64) -> Result<Option<Event>, ErrorResponse> {
 ///         Ok(self.0.pop())
 ///     }
 /// }
@@ -83,13 +112,21 @@ pub trait Database: Send + Sync + 'static {
 
 /// One client's session with a [`Database`]. When it is dropped, an open transaction is rolled
 /// back.
+///
+/// # Transactions
+///
+/// Outside a transaction block, what runs between two calls of [`DatabaseSession::sync`] is one
+/// transaction (PostgreSQL docs, "Pipelining"); so is what one [`DatabaseSession::query`] runs. An
+/// engine without transactions leaves `sync` and [`DatabaseSession::abort`] as they are.
 pub trait DatabaseSession: Send + 'static {
+    /// A prepared statement. When it is dropped, it is not needed any more.
+    type Statement: Send;
     /// The results of a query, pulled piece by piece.
     type Portal: Portal;
 
     /// Begins a simple query: any number of statements in one string, run one after the other.
-    /// Outside a transaction block they form one transaction (PostgreSQL docs, "Multiple
-    /// Statements in a Simple Query").
+    /// Outside a transaction block they form one transaction, which ends with the query
+    /// (PostgreSQL docs, "Multiple Statements in a Simple Query").
     ///
     /// # Errors
     /// None of it could be begun.
@@ -97,6 +134,48 @@ pub trait DatabaseSession: Send + 'static {
         &mut self,
         sql: &str,
     ) -> impl Future<Output = Result<Self::Portal, ErrorResponse>> + Send;
+
+    /// Prepares one statement, or none if there is nothing but blanks and comments. `parameters`
+    /// are the types that the client gave for `$1` and so on; `None`, or one too few, leaves the
+    /// type to the engine.
+    ///
+    /// # Errors
+    /// For example 42601: there is more than one statement, or what is no statement.
+    fn prepare(
+        &mut self,
+        sql: &str,
+        parameters: &[Option<Type>],
+    ) -> impl Future<Output = Result<Prepared<Self::Statement>, ErrorResponse>> + Send;
+
+    /// Makes a portal of a statement: nothing need happen before the portal is pulled.
+    /// `parameters` are as many as the statement has, each NULL or of the type the statement gives
+    /// it. Rows are to be written in `format`.
+    ///
+    /// # Errors
+    /// The statement cannot be run with these parameters.
+    fn bind(
+        &mut self,
+        statement: &Self::Statement,
+        parameters: Vec<Value<'static>>,
+        format: RowFormat,
+    ) -> impl Future<Output = Result<Self::Portal, ErrorResponse>> + Send;
+
+    /// Ends the transaction of what was run through portals of the extended protocol since the
+    /// last time, unless the session is in a transaction block: commits it, or if it has failed
+    /// rolls it back.
+    ///
+    /// # Errors
+    /// It could not be committed, and is rolled back.
+    fn sync(&mut self) -> impl Future<Output = Result<(), ErrorResponse>> + Send {
+        async { Ok(()) }
+    }
+
+    /// Something failed, in the engine or before it got there: the transaction has failed. In a
+    /// transaction block, nothing more is done until its end (25P02); outside, what
+    /// [`DatabaseSession::sync`] would commit is rolled back. The portal that failed was dropped.
+    fn abort(&mut self) -> impl Future<Output = ()> + Send {
+        async {}
+    }
 
     /// Where the session stands, asked between two queries.
     fn transaction_status(&self) -> TransactionStatus;
@@ -107,18 +186,65 @@ pub trait DatabaseSession: Send + 'static {
     }
 }
 
+/// A prepared statement and what clients are told of it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Prepared<S> {
+    /// The engine's own.
+    pub statement: S,
+    /// The types of `$1` and so on.
+    pub parameters: Vec<Type>,
+    /// What its rows look like; `None` if it gives none.
+    pub columns: Option<Vec<Column>>,
+}
+
+impl<S> Prepared<S> {
+    /// A statement without parameters that gives no rows.
+    pub fn new(statement: S) -> Self {
+        Self {
+            statement,
+            parameters: Vec::new(),
+            columns: None,
+        }
+    }
+
+    /// Adds the types of its parameters.
+    #[must_use]
+    pub fn with_parameters(mut self, types: Vec<Type>) -> Self {
+        self.parameters = types;
+        self
+    }
+
+    /// Adds what its rows look like.
+    #[must_use]
+    pub fn with_columns(mut self, columns: Vec<Column>) -> Self {
+        self.columns = Some(columns);
+        self
+    }
+}
+
 /// The results of a query. When it is dropped before its end, the rest is not wanted.
+///
+/// Between two calls of [`Portal::next`] the session may be asked to do other things: a client can
+/// take some rows, run another statement, and take some more.
 pub trait Portal: Send {
     /// The next piece, or `None` at the end of the last statement. It is called when the one
     /// before was sent, so an engine need not produce faster than the client reads.
     ///
+    /// `rows` is how many rows are wanted before the client is asked for more; an engine that
+    /// gives more at once only does work that may be in vain. What it does not give is asked for
+    /// again, or the portal is dropped.
+    ///
     /// # Errors
     /// The statement failed; the statements behind it are not run.
-    fn next(&mut self) -> impl Future<Output = Result<Option<Event>, ErrorResponse>> + Send;
+    fn next(
+        &mut self,
+        rows: u64,
+    ) -> impl Future<Output = Result<Option<Event>, ErrorResponse>> + Send;
 }
 
 /// A piece of a query's results. For each statement: `Columns` if it gives rows, any number of
-/// `Rows`, then `Complete`.
+/// `Rows`, then `Complete`. `Columns` may be left out where a prepared statement has told them.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -129,134 +255,18 @@ pub enum Event {
     Complete(String),
     /// There was no statement in the string.
     Empty,
+    /// Something the client should know of, sent as NoticeResponse.
+    Notice(ErrorResponse),
     /// Some rows.
     Rows(Rows),
 }
 
-/// A column of a result.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Column {
-    pub(crate) name: String,
-    pub(crate) kind: Type,
-}
-
-impl Column {
-    /// A column, shown in text format.
-    pub fn new(name: impl Into<String>, kind: Type) -> Self {
-        Self {
-            name: name.into(),
-            kind,
-        }
-    }
-}
-
-/// Rows as they go over the wire, in text format. Fill one to about [`Rows::ENOUGH`] bytes, then
-/// hand it over and start another.
-#[derive(Clone, Default, Eq, PartialEq)]
-pub struct Rows {
-    bytes: Vec<u8>,
-}
-
-impl fmt::Debug for Rows {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rows")
-            .field("bytes", &self.bytes.len())
-            .finish()
-    }
-}
-
-impl Rows {
-    /// The size at which it pays to send what there is: 32 KiB.
-    pub const ENOUGH: usize = 32 * 1024;
-
-    /// No rows.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Appends a row of values in text format; `None` is NULL.
-    ///
-    /// # Errors
-    /// 54000: the row has more than 32 767 columns or 2 GiB. Nothing is appended.
-    pub fn push<'a>(
-        &mut self,
-        values: impl IntoIterator<Item = Option<&'a str>>,
-    ) -> Result<(), ErrorResponse> {
-        self.push_with(|row| {
-            for value in values {
-                match value {
-                    Some(text) => row.value(|out| out.extend_from_slice(text.as_bytes())),
-                    None => row.null(),
-                }
-            }
-        })
-    }
-
-    pub(crate) fn push_with(
-        &mut self,
-        fill: impl FnOnce(&mut Row<'_>),
-    ) -> Result<(), ErrorResponse> {
-        use crate::error_response::SqlState;
-
-        let start = self.bytes.len();
-        let mut good = true;
-        let fits = wire::put_message(&mut self.bytes, b'D', |out| {
-            let count_at = out.len();
-            out.extend_from_slice(&[0; 2]);
-            let mut row = Row {
-                out,
-                count: 0,
-                good: true,
-            };
-            fill(&mut row);
-            let (count, ok) = (row.count, row.good);
-            good = ok && wire::set_i16(out, count_at, count);
-        });
-        if fits.is_ok() && good {
-            return Ok(());
-        }
-        self.bytes.truncate(start);
-        Err(ErrorResponse::error(
-            SqlState::PROGRAM_LIMIT_EXCEEDED,
-            "row is too large",
-        ))
-    }
-
-    /// How many bytes they have.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// Whether there are none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.bytes.is_empty()
-    }
-
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.bytes
-    }
-}
-
-/// A row that is being appended.
-pub(crate) struct Row<'a> {
-    out: &'a mut Vec<u8>,
-    count: usize,
-    good: bool,
-}
-
-impl Row<'_> {
-    pub(crate) fn null(&mut self) {
-        self.count = self.count.saturating_add(1);
-        self.out.extend_from_slice(&(-1_i32).to_be_bytes());
-    }
-
-    pub(crate) fn value(&mut self, put: impl FnOnce(&mut Vec<u8>)) {
-        self.count = self.count.saturating_add(1);
-        self.good &= wire::put_counted(self.out, put).is_ok();
-    }
+/// For sessions that do without the extended protocol: what their `prepare` and `bind` answer.
+pub(crate) fn not_supported(what: &str) -> ErrorResponse {
+    ErrorResponse::error(
+        SqlState::FEATURE_NOT_SUPPORTED,
+        format!("{what} is not supported"),
+    )
 }
 
 /// Whether a session is in a transaction block (PostgreSQL docs, "ReadyForQuery").
@@ -269,29 +279,4 @@ pub enum TransactionStatus {
     Idle,
     /// In a transaction block.
     InTransaction,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn rows_have_the_bytes_of_data_row() {
-        let mut rows = Rows::new();
-        rows.push([Some("2"), None, Some("")]).unwrap();
-        assert_eq!(
-            rows.bytes,
-            b"D\0\0\0\x13\0\x03\0\0\0\x012\xff\xff\xff\xff\0\0\0\0"
-        );
-    }
-
-    #[test]
-    fn a_row_too_wide_is_taken_back_whole() {
-        let mut rows = Rows::new();
-        rows.push([Some("kept")]).unwrap();
-        let before = rows.clone();
-        let error = rows.push(vec![Some("x"); 32_768]).unwrap_err();
-        assert_eq!(error.code().as_str(), "54000");
-        assert_eq!(rows, before);
-    }
 }

@@ -6,16 +6,22 @@
 mod builder;
 mod cancel;
 mod database;
+mod format;
 mod protocol;
+mod rows;
 mod session;
 mod settings;
+mod value;
 
 #[cfg(feature = "sqlite")]
 pub(crate) use settings::SERVER_VERSION;
 
 pub use builder::{BuildError, DEFAULT_GRACE, DEFAULT_MAX_CONNECTIONS, PgServer, PgServerBuilder};
 pub use database::{
-    Client, Column, Database, DatabaseSession, Event, Interrupt, Portal, Rows, TransactionStatus,
+    Client, Database, DatabaseSession, Event, Interrupt, Portal, Prepared, TransactionStatus,
 };
+pub use format::Format;
 pub use postgres_types::Type;
+pub use rows::{Column, RowFormat, Rows};
 pub use session::{QuerySession, Turn};
+pub use value::{Interval, Value};

@@ -1,7 +1,9 @@
 //! The messages of the query phase: the strict codec (PostgreSQL docs, "Message Formats").
 
 use crate::error_response::{ErrorResponse, SqlState};
-use crate::server::database::{Column, TransactionStatus};
+use crate::server::database::TransactionStatus;
+use crate::server::format::{Format, type_length};
+use crate::server::rows::Column;
 use crate::wire::{self, Malformed, Reader};
 
 /// The longest message taken from a client, its length word included: 64 MiB. PostgreSQL takes
@@ -139,21 +141,21 @@ pub(crate) fn put_empty_query(out: &mut Vec<u8>) {
 pub(crate) fn put_row_description(
     out: &mut Vec<u8>,
     columns: &[Column],
+    format: impl Fn(usize) -> Format,
 ) -> Result<(), ErrorResponse> {
     let start = out.len();
     let mut counted = true;
     let fits = wire::put_message(out, b'T', |out| {
         let count_at = out.len();
         out.extend_from_slice(&[0; 2]);
-        for column in columns {
+        for (i, column) in columns.iter().enumerate() {
             wire::put_cstr(out, column.name.as_bytes());
-            // No table, no attribute number: the columns of a result are its own.
-            out.extend_from_slice(&[0; 6]);
+            out.extend_from_slice(&column.table.to_be_bytes());
+            out.extend_from_slice(&column.number.to_be_bytes());
             out.extend_from_slice(&column.kind.oid().to_be_bytes());
             out.extend_from_slice(&type_length(&column.kind).to_be_bytes());
-            out.extend_from_slice(&(-1_i32).to_be_bytes());
-            // Text.
-            out.extend_from_slice(&[0; 2]);
+            out.extend_from_slice(&column.modifier.to_be_bytes());
+            out.extend_from_slice(&format(i).code().to_be_bytes());
         }
         counted = wire::set_i16(out, count_at, columns.len());
     });
@@ -165,19 +167,6 @@ pub(crate) fn put_row_description(
         SqlState::PROGRAM_LIMIT_EXCEEDED,
         "the result has too many columns",
     ))
-}
-
-/// `pg_type.typlen`: the size of a fixed-length type, −1 for others.
-fn type_length(kind: &postgres_types::Type) -> i16 {
-    use postgres_types::Type;
-    match *kind {
-        Type::BOOL | Type::CHAR => 1,
-        Type::INT2 => 2,
-        Type::INT4 | Type::FLOAT4 | Type::DATE | Type::OID => 4,
-        Type::INT8 | Type::FLOAT8 | Type::TIME | Type::TIMESTAMP | Type::TIMESTAMPTZ => 8,
-        Type::UUID => 16,
-        _ => -1,
-    }
 }
 
 #[cfg(test)]
@@ -234,7 +223,7 @@ mod tests {
         put_ready_for_query(&mut out, TransactionStatus::InTransaction);
         put_command_complete(&mut out, "BEGIN");
         put_empty_query(&mut out);
-        put_row_description(&mut out, &[Column::new("n", Type::INT8)]).unwrap();
+        put_row_description(&mut out, &[Column::new("n", Type::INT8)], |_| Format::Text).unwrap();
         assert_eq!(
             out.escape_ascii().to_string(),
             "S\\x00\\x00\\x00\\x08a\\x00b\\x00K\\x00\\x00\\x00\\x0c\\x00\\x00\\x00\\x01\\x02\\x03\\x04\\x05\

@@ -4,8 +4,10 @@ use crate::error_response::{ErrorResponse, Severity, SqlState};
 use crate::login::Login;
 use crate::server::builder::PgServer;
 use crate::server::cancel::Entered;
-use crate::server::database::{Client, Database, DatabaseSession, Event, Portal, Rows};
+use crate::server::database::{Client, Database, DatabaseSession, Event, Portal, not_supported};
+use crate::server::format::Format;
 use crate::server::protocol::{self, Frontend};
+use crate::server::rows::Rows;
 use crate::server::settings;
 
 /// What the owner of a [`QuerySession`] is to do.
@@ -123,7 +125,7 @@ impl<S: DatabaseSession> QuerySession<S> {
     pub async fn advance(&mut self) -> Turn {
         loop {
             if let Some(portal) = &mut self.portal {
-                let next = portal.next().await;
+                let next = portal.next(u64::MAX).await;
                 if self.handle_result(next) || self.out.len() >= Rows::ENOUGH {
                     return self.send();
                 }
@@ -152,7 +154,9 @@ impl<S: DatabaseSession> QuerySession<S> {
     fn handle_result(&mut self, next: Result<Option<Event>, ErrorResponse>) -> bool {
         match next {
             Ok(Some(Event::Columns(columns))) => {
-                if let Err(error) = protocol::put_row_description(&mut self.out, &columns) {
+                if let Err(error) =
+                    protocol::put_row_description(&mut self.out, &columns, |_| Format::Text)
+                {
                     return self.fail(error);
                 }
                 false
@@ -163,6 +167,10 @@ impl<S: DatabaseSession> QuerySession<S> {
             }
             Ok(Some(Event::Empty)) => {
                 protocol::put_empty_query(&mut self.out);
+                false
+            }
+            Ok(Some(Event::Notice(notice))) => {
+                notice.put(&mut self.out);
                 false
             }
             Ok(Some(Event::Rows(rows))) => {
@@ -181,7 +189,7 @@ impl<S: DatabaseSession> QuerySession<S> {
     fn fail(&mut self, error: ErrorResponse) -> bool {
         error.put(&mut self.out);
         match error.severity() {
-            Severity::Error => self.end_query(),
+            Severity::Error | Severity::Notice | Severity::Warning => self.end_query(),
             Severity::Fatal => {
                 self.portal = None;
                 self.over = true;
@@ -255,12 +263,4 @@ impl<S: DatabaseSession> QuerySession<S> {
         }
         self.taken = 0;
     }
-}
-
-fn not_supported(what: &str) -> ErrorResponse {
-    ErrorResponse::error(
-        SqlState::FEATURE_NOT_SUPPORTED,
-        format!("{what} is not supported"),
-    )
-    .with_hint("Use the simple query protocol.")
 }

@@ -1,0 +1,320 @@
+//! Rows on their way to the client: written once, into the bytes that are sent.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+use postgres_types::Type;
+
+use crate::error_response::{ErrorResponse, SqlState};
+use crate::server::format::{self, Format, Kind};
+use crate::server::value::Value;
+use crate::wire;
+
+/// A column of a result.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Column {
+    pub(crate) name: String,
+    pub(crate) kind: Type,
+    pub(crate) modifier: i32,
+    pub(crate) table: u32,
+    pub(crate) number: i16,
+}
+
+impl Column {
+    /// A column of that name and type.
+    pub fn new(name: impl Into<String>, kind: Type) -> Self {
+        Self {
+            name: name.into(),
+            kind,
+            modifier: -1,
+            table: 0,
+            number: 0,
+        }
+    }
+
+    /// Adds the type modifier (`pg_attribute.atttypmod`), for example the length of a varchar
+    /// plus 4; −1 is none.
+    #[must_use]
+    pub fn with_modifier(mut self, modifier: i32) -> Self {
+        self.modifier = modifier;
+        self
+    }
+
+    /// Adds the table's OID and the column's number in it, from 1.
+    #[must_use]
+    pub fn with_origin(mut self, table: u32, number: i16) -> Self {
+        (self.table, self.number) = (table, number);
+        self
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its type.
+    #[must_use]
+    pub fn kind(&self) -> &Type {
+        &self.kind
+    }
+}
+
+/// How the rows of one result are written: for each column its type and format. Cheap to clone.
+#[derive(Clone)]
+pub struct RowFormat(Arc<Shape>);
+
+struct Shape {
+    columns: Vec<(Kind, Format)>,
+    zone: Option<TimeZone>,
+}
+
+impl fmt::Debug for RowFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(&self.0.columns).finish()
+    }
+}
+
+impl RowFormat {
+    /// All columns in text, as the simple query protocol has it.
+    #[must_use]
+    pub fn text(columns: &[Column]) -> Self {
+        Self::new(columns, |_| Format::Text)
+    }
+
+    /// Each column in the format that is given for its number, from 0.
+    pub(crate) fn new(columns: &[Column], format: impl Fn(usize) -> Format) -> Self {
+        let columns = columns
+            .iter()
+            .enumerate()
+            .map(|(i, column)| (Kind::of(&column.kind), format(i)))
+            .collect();
+        Self(Arc::new(Shape {
+            columns,
+            zone: None,
+        }))
+    }
+
+    /// The same, with timestamptz shown in this zone of the IANA database. UTC unless said.
+    #[must_use]
+    pub fn with_time_zone(self, name: &str) -> Self {
+        let zone = format::datetime::zone(name).filter(|zone| *zone != TimeZone::UTC);
+        if zone.is_none() && self.0.zone.is_none() {
+            return self;
+        }
+        Self(Arc::new(Shape {
+            columns: self.0.columns.clone(),
+            zone,
+        }))
+    }
+
+    /// How many columns there are.
+    #[must_use]
+    pub fn columns(&self) -> usize {
+        self.0.columns.len()
+    }
+}
+
+/// Rows as they go over the wire. Fill one to about [`Rows::ENOUGH`] bytes, then hand it over and
+/// start another.
+#[derive(Clone)]
+pub struct Rows {
+    format: RowFormat,
+    bytes: Vec<u8>,
+    count: u64,
+}
+
+impl fmt::Debug for Rows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Rows")
+            .field("count", &self.count)
+            .field("bytes", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Rows {
+    /// The size at which it pays to send what there is: 32 KiB.
+    pub const ENOUGH: usize = 32 * 1024;
+
+    /// No rows.
+    #[must_use]
+    pub fn new(format: &RowFormat) -> Self {
+        Self {
+            format: format.clone(),
+            bytes: Vec::new(),
+            count: 0,
+        }
+    }
+
+    /// Appends a row, a value for each column.
+    ///
+    /// # Errors
+    /// 54000: the row has 2 GiB. 22P02, 22003 and others: a value cannot be one of its column's
+    /// type. Nothing is appended.
+    pub fn push<'a, V: Into<Value<'a>>>(
+        &mut self,
+        values: impl IntoIterator<Item = V>,
+    ) -> Result<(), ErrorResponse> {
+        let start = self.bytes.len();
+        let shape = &*self.format.0;
+        let mut failed = None;
+        let fits = wire::put_message(&mut self.bytes, b'D', |out| {
+            if let Err(error) = put_row(out, shape, values) {
+                failed = Some(error);
+            }
+        });
+        let error = match (fits, failed) {
+            (Ok(()), None) => {
+                self.count = self.count.saturating_add(1);
+                return Ok(());
+            }
+            (_, Some(error)) => error,
+            (Err(_), None) => too_large(),
+        };
+        self.bytes.truncate(start);
+        Err(error)
+    }
+
+    /// How many rows there are.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// How many bytes they have.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    /// Whether it is time to hand them over: [`Rows::ENOUGH`] bytes.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.bytes.len() >= Self::ENOUGH
+    }
+
+    /// Gives the rows there are, and starts anew.
+    #[must_use]
+    pub fn take(&mut self) -> Self {
+        let taken = Self {
+            format: self.format.clone(),
+            bytes: core::mem::take(&mut self.bytes),
+            count: self.count,
+        };
+        self.count = 0;
+        taken
+    }
+
+    pub(crate) fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+fn too_large() -> ErrorResponse {
+    ErrorResponse::error(SqlState::PROGRAM_LIMIT_EXCEEDED, "row is too large")
+}
+
+fn put_row<'a, V: Into<Value<'a>>>(
+    out: &mut Vec<u8>,
+    shape: &Shape,
+    values: impl IntoIterator<Item = V>,
+) -> Result<(), ErrorResponse> {
+    let count = i16::try_from(shape.columns.len()).map_err(|_| too_large())?;
+    out.extend_from_slice(&count.to_be_bytes());
+    let mut values = values.into_iter();
+    for (kind, format) in &shape.columns {
+        let value = values.next().ok_or_else(wrong_count)?.into();
+        if value.is_null() {
+            out.extend_from_slice(&(-1_i32).to_be_bytes());
+            continue;
+        }
+        let mut result = Ok(());
+        wire::put_counted(out, |out| {
+            result = format::put(out, *kind, *format, &value, shape.zone.as_ref());
+        })
+        .map_err(|_| too_large())?;
+        result?;
+    }
+    match values.next() {
+        Some(_) => Err(wrong_count()),
+        None => Ok(()),
+    }
+}
+
+/// An engine's mistake, and not the client's.
+fn wrong_count() -> ErrorResponse {
+    ErrorResponse::error(
+        SqlState::INTERNAL_ERROR,
+        "a row has not as many values as its result has columns",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn three() -> RowFormat {
+        RowFormat::text(&[
+            Column::new("a", Type::TEXT),
+            Column::new("b", Type::TEXT),
+            Column::new("c", Type::TEXT),
+        ])
+    }
+
+    #[test]
+    fn rows_have_the_bytes_of_data_row() {
+        let mut rows = Rows::new(&three());
+        rows.push([Some("2"), None, Some("")]).unwrap();
+        assert_eq!(
+            rows.bytes,
+            b"D\0\0\0\x13\0\x03\0\0\0\x012\xff\xff\xff\xff\0\0\0\0"
+        );
+    }
+
+    #[test]
+    fn each_column_has_its_format() {
+        let columns = [Column::new("a", Type::INT4), Column::new("b", Type::INT4)];
+        let format = RowFormat::new(&columns, |i| [Format::Text, Format::Binary][i]);
+        let mut rows = Rows::new(&format);
+        rows.push([1, 1]).unwrap();
+        assert_eq!(
+            rows.bytes,
+            b"D\0\0\0\x13\0\x02\0\0\0\x011\0\0\0\x04\0\0\0\x01"
+        );
+    }
+
+    #[test]
+    fn a_row_that_does_not_fit_is_taken_back_whole() {
+        let mut rows = Rows::new(&three());
+        rows.push(["kept"; 3]).unwrap();
+        let before = rows.bytes.clone();
+        for bad in [2, 4] {
+            let error = rows.push(vec!["x"; bad]).unwrap_err();
+            assert_eq!(error.code().as_str(), "XX000");
+        }
+        let columns = [Column::new("a", Type::TEXT), Column::new("b", Type::INT4)];
+        let mut mixed = Rows::new(&RowFormat::new(&columns, |_| Format::Binary));
+        assert_eq!(mixed.push(["a", "b"]).unwrap_err().code().as_str(), "22P02");
+        assert!(mixed.is_empty());
+        let wide = RowFormat::text(&vec![Column::new("a", Type::TEXT); 32_768]);
+        let error = Rows::new(&wide).push(vec!["x"; 32_768]).unwrap_err();
+        assert_eq!(error.code().as_str(), "54000");
+        assert_eq!((rows.bytes, rows.count), (before, 1));
+    }
+
+    #[test]
+    fn instants_are_shown_in_the_zone_of_the_session() {
+        let format = RowFormat::text(&[Column::new("t", Type::TIMESTAMPTZ)]);
+        let mut rows = Rows::new(&format.with_time_zone("Europe/Berlin"));
+        rows.push([Value::TimestampTz(0)]).unwrap();
+        assert!(rows.bytes.ends_with(b"2000-01-01 01:00:00+01"));
+    }
+}
