@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, DnValue,
-    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType,
+    ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
 };
 use rustls::ClientConfig;
 use rustls::pki_types::PrivateKeyDer;
@@ -13,7 +13,7 @@ use super::raw::provider;
 
 pub type Ca = CertifiedIssuer<'static, KeyPair>;
 
-fn ca_params(name: &str) -> CertificateParams {
+pub fn ca_params(name: &str) -> CertificateParams {
     let mut ca = named(&[(DnType::CommonName, name.into())]);
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
@@ -116,4 +116,32 @@ pub fn write(directory: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     draft.write_all(bytes).unwrap();
     draft.persist(&path).unwrap();
     path
+}
+
+/// A revocation list of this CA, in date, with these serial numbers.
+pub fn crl(ca: &Ca, revoked: &[u64]) -> String {
+    crl_until(ca, revoked, 2999)
+}
+
+/// One that is in date until the beginning of a year.
+pub fn crl_until(ca: &Ca, revoked: &[u64], year: i32) -> String {
+    let long_ago = rcgen::date_time_ymd(2020, 1, 1);
+    let revoked_certs = revoked.iter().map(|serial| rcgen::RevokedCertParams {
+        serial_number: SerialNumber::from(*serial),
+        revocation_time: long_ago,
+        reason_code: None,
+        invalidity_date: None,
+    });
+    rcgen::CertificateRevocationListParams {
+        this_update: long_ago,
+        next_update: rcgen::date_time_ymd(year, 1, 1),
+        crl_number: SerialNumber::from(1),
+        issuing_distribution_point: None,
+        revoked_certs: revoked_certs.collect(),
+        key_identifier_method: rcgen::KeyIdMethod::Sha256,
+    }
+    .signed_by(ca)
+    .unwrap()
+    .pem()
+    .unwrap()
 }
