@@ -289,9 +289,16 @@ impl Handshake {
             return;
         }
         let Some(tls) = &mut self.tls else { return };
-        match tls.read_up_to(&mut self.input, MAX_PACKET) {
-            Plaintext::Bytes(_) | Plaintext::Empty => {}
-            Plaintext::Closed | Plaintext::Truncated => self.peer_closed = true,
+        // The end may stand right behind the last bytes.
+        loop {
+            match tls.read_up_to(&mut self.input, MAX_PACKET) {
+                Plaintext::Bytes(_) => {}
+                Plaintext::Empty => return,
+                Plaintext::Closed | Plaintext::Truncated => {
+                    self.peer_closed = true;
+                    return;
+                }
+            }
         }
     }
 
