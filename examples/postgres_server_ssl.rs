@@ -159,8 +159,8 @@ fn ssl_config(args: &Args) -> Result<SslConfig, Box<dyn Error>> {
 }
 
 async fn serve(server: &PgServer<EmbeddedDatabase>, args: &Args) -> Result<(), Box<dyn Error>> {
-    let listener = server.bind().await?;
-    let address = listener.local_addr()?;
+    let listeners = server.bind()?;
+    let address = listeners.local_addr()?;
     println!("listening on {address}");
     println!("try:");
     for mode in ["require", "prefer", "disable"] {
@@ -178,6 +178,6 @@ async fn serve(server: &PgServer<EmbeddedDatabase>, args: &Args) -> Result<(), B
             _ = terminate.recv() => {}
         }
     };
-    server.serve_on(listener, stop).await;
+    server.serve_on(listeners, stop).await?;
     Ok(())
 }

@@ -4,13 +4,29 @@
 //! What they share is written once, over the read and write traits of `futures-io`.
 
 mod accept;
+#[cfg(feature = "server")]
+mod listen;
+mod peer;
 mod resolve;
 #[cfg(feature = "server")]
 mod serve;
+#[allow(
+    unreachable_pub,
+    reason = "some adapters show it as it is, some wrap it"
+)]
 mod stream;
+#[cfg(all(feature = "server", unix))]
+mod unix_socket;
 
+#[cfg(feature = "async-std")]
+pub mod async_std;
+#[cfg(feature = "smol")]
+pub mod smol;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+
+#[cfg(feature = "server")]
+pub use listen::Listeners;
 
 use core::cell::RefCell;
 use core::future::Future;
@@ -21,7 +37,7 @@ use std::time::{Duration, Instant};
 use crate::{CancelRequest, Close};
 
 /// What a runtime has to offer besides its streams.
-pub(crate) trait Runtime {
+pub(crate) trait Runtime: 'static {
     /// Ends when the time has passed.
     type Sleep: Future<Output = ()> + Send;
 
@@ -37,6 +53,14 @@ pub(crate) trait Runtime {
     /// Runs a task of its own.
     #[cfg(feature = "server")]
     fn spawn(task: impl Future<Output = ()> + Send + 'static);
+
+    /// Its TCP listener.
+    #[cfg(feature = "server")]
+    type Tcp: serve::Listener<Std = std::net::TcpListener>;
+
+    /// Its listener at a Unix socket.
+    #[cfg(all(feature = "server", unix))]
+    type Unix: serve::Listener<Std = std::os::unix::net::UnixListener>;
 }
 
 /// What became of a connection.

@@ -12,6 +12,7 @@ use async_channel::{Receiver, Sender};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::accept::accept_since;
+use super::listen::{Bound, Listeners};
 use super::stream::Stream;
 use super::{Accepted, Runtime, with_scratch};
 use crate::server::{Database, DatabaseSession, QuerySession, Turn};
@@ -28,8 +29,12 @@ const EVICT: usize = 16;
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Where connections come from.
-pub(super) trait Listener {
+pub(crate) trait Listener: Send + Sync + Sized {
+    /// The same socket before it came to the runtime.
+    type Std;
     type Io: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    fn from_std(listener: Self::Std) -> io::Result<Self>;
 
     fn accept(&self) -> impl Future<Output = io::Result<(Self::Io, Peer)>> + Send;
 }
@@ -49,10 +54,13 @@ struct Told {
 }
 
 /// Serves until `stop` is done, then lets what is in flight end within the grace time.
-pub(super) async fn serve<R, L, D>(server: PgServer<D>, listener: L, stop: impl Future<Output = ()>)
+pub(super) async fn serve<R, D>(
+    server: PgServer<D>,
+    listeners: Listeners,
+    stop: impl Future<Output = ()>,
+) -> io::Result<()>
 where
     R: Runtime,
-    L: Listener,
     D: Database,
 {
     let (stopper, told_to_stop) = async_channel::bounded(1);
@@ -63,35 +71,37 @@ where
         kill: told_to_die,
         _alive: alive,
     };
-    let mut stop = pin!(stop);
-    let mut pause = BACKOFF.0;
-    loop {
-        match first(stop.as_mut(), listener.accept()).await {
-            First::Left(()) => break,
-            First::Right(Ok((io, peer))) => {
-                pause = BACKOFF.0;
-                let (server, told) = (server.clone(), told.clone());
-                R::spawn(async move {
-                    let kill = told.kill.clone();
-                    let _ = first(
-                        pin!(ended(&kill)),
-                        connection::<R, _, D>(server, io, peer, R::now(), told),
-                    )
-                    .await;
-                });
+    let mut loops: Vec<Pin<Box<dyn Future<Output = ()> + Send>>> = Vec::new();
+    // A socket's file goes when its listener has gone.
+    #[cfg(unix)]
+    let mut files = Vec::new();
+    for bound in listeners.bound {
+        let (server, told) = (server.clone(), told.clone());
+        match bound {
+            Bound::Tcp(listener) => {
+                let listener = R::Tcp::from_std(listener)?;
+                loops.push(Box::pin(accept_loop::<R, _, D>(server, listener, told)));
             }
-            First::Right(Err(error)) if is_the_clients_own(&error) => {
-                tracing::debug!(target: "pgtls::server", %error, "connection lost before accept");
-            }
-            First::Right(Err(error)) => {
-                let evicted = server.front_door().evict_half_open(EVICT);
-                tracing::warn!(target: "pgtls::server", %error, evicted, "cannot accept; raise the limit of open files if that is the cause");
-                let _ = first(stop.as_mut(), R::sleep(pause)).await;
-                pause = pause.saturating_mul(2).min(BACKOFF.1);
+            #[cfg(unix)]
+            Bound::Unix(listener, file) => {
+                let listener = R::Unix::from_std(listener)?;
+                files.push(file);
+                loops.push(Box::pin(accept_loop::<R, _, D>(server, listener, told)));
             }
         }
     }
-    drop((listener, stopper, told));
+    let accepting = poll_fn(|cx| {
+        for one in &mut loops {
+            // They do not end.
+            let _ = one.as_mut().poll(cx);
+        }
+        Poll::<()>::Pending
+    });
+    let _ = first(stop, accepting).await;
+    // Idle sessions first: whoever asks for the listeners after they are gone finds all told.
+    drop((stopper, told, loops));
+    #[cfg(unix)]
+    drop(files);
     let gone = async || first(pin!(ended(&all_gone)), R::sleep(server.shutdown_grace())).await;
     if let First::Right(()) = gone().await {
         tracing::info!(target: "pgtls::server", "interrupting what still runs");
@@ -99,6 +109,42 @@ where
         let _ = first(pin!(ended(&all_gone)), R::sleep(LAST_WORDS)).await;
         drop(killer);
         let _ = first(pin!(ended(&all_gone)), R::sleep(LAST_WORDS)).await;
+    }
+    Ok(())
+}
+
+/// Accepts for as long as it is polled.
+async fn accept_loop<R, L, D>(server: PgServer<D>, listener: L, told: Told)
+where
+    R: Runtime,
+    L: Listener,
+    D: Database,
+{
+    let mut pause = BACKOFF.0;
+    loop {
+        match listener.accept().await {
+            Ok((io, peer)) => {
+                pause = BACKOFF.0;
+                let (server, told, started) = (server.clone(), told.clone(), R::now());
+                R::spawn(async move {
+                    let kill = told.kill.clone();
+                    let _ = first(
+                        pin!(ended(&kill)),
+                        connection::<R, _, D>(server, io, peer, started, told),
+                    )
+                    .await;
+                });
+            }
+            Err(error) if is_the_clients_own(&error) => {
+                tracing::debug!(target: "pgtls::server", %error, "connection lost before accept");
+            }
+            Err(error) => {
+                let evicted = server.front_door().evict_half_open(EVICT);
+                tracing::warn!(target: "pgtls::server", %error, evicted, "cannot accept; raise the limit of open files if that is the cause");
+                R::sleep(pause).await;
+                pause = pause.saturating_mul(2).min(BACKOFF.1);
+            }
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{Login, Session};
 ///
 /// Closing says close_notify under TLS and ends the transport's sending half; reading goes on
 /// until the peer has ended its own.
-pub(super) struct Stream<S> {
+pub struct Stream<S> {
     io: S,
     session: Session,
     /// Ciphertext read from the transport for which the session had no room.
@@ -42,12 +42,12 @@ impl<S> Stream<S> {
 
     /// Who came in, and over what.
     #[must_use]
-    pub(super) fn login(&self) -> &Login {
+    pub fn login(&self) -> &Login {
         self.session.login()
     }
 
     /// The transport underneath, for its addresses and options. Reading or writing it breaks TLS.
-    pub(super) fn get_ref(&self) -> &S {
+    pub fn get_ref(&self) -> &S {
         &self.io
     }
 }

@@ -1,18 +1,26 @@
 //! The adapter for tokio.
 
 #[cfg(feature = "server")]
-use core::future::Future;
+use core::future::pending;
 use core::net::IpAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std::io::{self, IoSlice};
+#[cfg(feature = "server")]
+use std::net;
+#[cfg(all(feature = "server", unix))]
+use std::os::unix::net as unix;
 use std::time::{Duration, Instant};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[cfg(feature = "server")]
 use ::tokio::net::{TcpListener, TcpStream};
+#[cfg(all(feature = "server", unix))]
+use ::tokio::net::{UnixListener, UnixStream};
 use ::tokio::time::Sleep;
 
+#[cfg(feature = "server")]
+use super::Listeners;
 use super::{Accepted, Runtime};
 use crate::{FrontDoor, Login, Peer};
 
@@ -38,6 +46,12 @@ impl Runtime for Tokio {
     fn spawn(task: impl Future<Output = ()> + Send + 'static) {
         drop(::tokio::spawn(task));
     }
+
+    #[cfg(feature = "server")]
+    type Tcp = TcpListener;
+
+    #[cfg(all(feature = "server", unix))]
+    type Unix = UnixListener;
 }
 
 /// Takes a connection through the door, from its first byte to its admission.
@@ -66,47 +80,61 @@ where
 /// Serves a [`PgServer`](crate::PgServer) on tokio.
 #[cfg(feature = "server")]
 pub trait Serve {
-    /// Listens at the server's address.
+    /// Listens at all the server's addresses and serves for ever.
     ///
     /// # Errors
-    /// The address is taken, or not this machine's, or the port needs privileges.
-    fn bind(&self) -> impl Future<Output = io::Result<TcpListener>> + Send;
+    /// It cannot listen; see [`PgServer::bind`](crate::PgServer::bind). Once it listens, errors
+    /// end no more than the connection they befall.
+    fn serve(&self) -> impl Future<Output = io::Result<()>> + Send {
+        self.serve_until(pending())
+    }
 
-    /// Listens and serves for ever.
+    /// Listens at all the server's addresses and serves until `stop` is done: then takes no more
+    /// connections, lets logins and statements in flight end within the server's grace time, tells
+    /// idle sessions 57P01, and returns.
     ///
     /// # Errors
-    /// As [`Serve::bind`]. Once it listens, errors end no more than the connection they befall.
-    fn serve(&self) -> impl Future<Output = io::Result<()>> + Send;
+    /// As [`Serve::serve`].
+    fn serve_until(
+        &self,
+        stop: impl Future<Output = ()> + Send,
+    ) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Serves until `stop` is done: then takes no more connections, lets statements in flight
-    /// end within the server's grace time, tells idle sessions 57P01, and returns.
+    /// As [`Serve::serve_until`], at sockets that are listening already.
+    ///
+    /// # Errors
+    /// The runtime does not take one of the sockets.
     fn serve_on(
         &self,
-        listener: TcpListener,
+        listeners: impl Into<Listeners> + Send,
         stop: impl Future<Output = ()> + Send,
-    ) -> impl Future<Output = ()> + Send;
+    ) -> impl Future<Output = io::Result<()>> + Send;
 }
 
 #[cfg(feature = "server")]
 impl<D: crate::server::Database> Serve for crate::PgServer<D> {
-    async fn bind(&self) -> io::Result<TcpListener> {
-        TcpListener::bind(self.address()).await
+    async fn serve_until(&self, stop: impl Future<Output = ()> + Send) -> io::Result<()> {
+        self.serve_on(self.bind()?, stop).await
     }
 
-    async fn serve(&self) -> io::Result<()> {
-        let listener = self.bind().await?;
-        self.serve_on(listener, core::future::pending()).await;
-        Ok(())
-    }
-
-    async fn serve_on(&self, listener: TcpListener, stop: impl Future<Output = ()> + Send) {
-        super::serve::serve::<Tokio, _, D>(self.clone(), listener, stop).await;
+    async fn serve_on(
+        &self,
+        listeners: impl Into<Listeners> + Send,
+        stop: impl Future<Output = ()> + Send,
+    ) -> io::Result<()> {
+        super::serve::serve::<Tokio, D>(self.clone(), listeners.into(), stop).await
     }
 }
 
 #[cfg(feature = "server")]
 impl super::serve::Listener for TcpListener {
+    type Std = net::TcpListener;
     type Io = Compat<TcpStream>;
+
+    fn from_std(listener: net::TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Self::from_std(listener)
+    }
 
     async fn accept(&self) -> io::Result<(Self::Io, Peer)> {
         let (stream, address) = self.accept().await?;
@@ -114,6 +142,23 @@ impl super::serve::Listener for TcpListener {
         // that is gone, which shows soon enough.
         let _ = stream.set_nodelay(true);
         Ok((Compat(stream), Peer::Tcp(address)))
+    }
+}
+
+#[cfg(all(feature = "server", unix))]
+impl super::serve::Listener for UnixListener {
+    type Std = unix::UnixListener;
+    type Io = Compat<UnixStream>;
+
+    fn from_std(listener: unix::UnixListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Self::from_std(listener)
+    }
+
+    async fn accept(&self) -> io::Result<(Self::Io, Peer)> {
+        let (stream, _) = self.accept().await?;
+        let peer = Peer::of_unix(&stream);
+        Ok((Compat(stream), peer))
     }
 }
 
@@ -137,7 +182,7 @@ impl<S> Stream<S> {
 }
 
 /// A tokio stream with the traits of `futures-io`.
-pub(super) struct Compat<S>(S);
+pub(crate) struct Compat<S>(S);
 
 impl<S: AsyncRead + Unpin> futures_io::AsyncRead for Compat<S> {
     fn poll_read(

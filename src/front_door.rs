@@ -28,8 +28,9 @@ use crate::tls::{self, ALPN};
 pub enum Peer {
     /// A TCP connection from this address.
     Tcp(SocketAddr),
-    /// A Unix socket: never TLS, and exempt from requiring it.
-    Unix,
+    /// A Unix socket: never TLS, and exempt from requiring it. With whose process is at the other
+    /// end, where the system tells.
+    Unix(Option<PeerCredentials>),
     /// Some other stream; treated like TCP from nowhere.
     Unknown,
 }
@@ -38,9 +39,43 @@ impl std::fmt::Display for Peer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(f),
-            Self::Unix => f.write_str("[local]"),
+            Self::Unix(_) => f.write_str("[local]"),
             Self::Unknown => f.write_str("[unknown]"),
         }
+    }
+}
+
+/// The process at the other end of a Unix socket, as it was when it connected.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct PeerCredentials {
+    uid: u32,
+    gid: u32,
+    pid: Option<i32>,
+}
+
+impl PeerCredentials {
+    /// Its user, its group and, where the system tells it, its process id.
+    #[must_use]
+    pub fn new(uid: u32, gid: u32, pid: Option<i32>) -> Self {
+        Self { uid, gid, pid }
+    }
+
+    /// The effective user id.
+    #[must_use]
+    pub fn uid(&self) -> u32 {
+        self.uid
+    }
+
+    /// The effective group id.
+    #[must_use]
+    pub fn gid(&self) -> u32 {
+        self.gid
+    }
+
+    /// The process id; `None` where the system does not tell, or does not see it.
+    #[must_use]
+    pub fn pid(&self) -> Option<i32> {
+        self.pid
     }
 }
 
@@ -419,7 +454,7 @@ impl FrontDoor {
             .login_timeout(self.shared.login_timeout);
         match peer {
             Peer::Tcp(address) => rules = rules.peer(address.ip()),
-            Peer::Unix => rules = rules.for_unix_socket(),
+            Peer::Unix(_) => rules = rules.for_unix_socket(),
             Peer::Unknown => {}
         }
         Handshake::new(

@@ -61,7 +61,7 @@ impl Origin {
                     Self::V6([a, b, c, d, e, f, g, h])
                 }
             }),
-            Peer::Unix => Some(Self::Unix),
+            Peer::Unix(_) => Some(Self::Unix),
             Peer::Unknown => None,
         }
     }
@@ -353,7 +353,7 @@ mod tests {
             .map(|n| all.enter(&from(&format!("192.0.2.{n}:1"))))
             .collect();
         assert_eq!((evicted(&places), all.count()), (vec![], 3));
-        places.push(all.enter(&Peer::Unix));
+        places.push(all.enter(&Peer::Unix(None)));
         assert_eq!((evicted(&places), all.count()), (vec![0], 3));
         // One that left makes room.
         drop(places.remove(1));
@@ -406,10 +406,10 @@ mod tests {
         let all = budget(1, 1, 1000);
         let count = Arc::new(Count(AtomicUsize::new(0)));
         let waker = Waker::from(Arc::clone(&count));
-        let first = all.enter(&Peer::Unix);
+        let first = all.enter(&Peer::Unix(None));
         assert_eq!(first.poll_evicted(&waker), Poll::Pending);
         assert_eq!(first.poll_evicted(&waker), Poll::Pending);
-        let second = all.enter(&Peer::Unix);
+        let second = all.enter(&Peer::Unix(None));
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
         assert_eq!(first.poll_evicted(&waker), Poll::Ready(()));
         assert_eq!(all.evict_oldest(5), 1);

@@ -68,6 +68,8 @@
 //! | feature | adds | default |
 //! | --- | --- | --- |
 //! | `tokio` | `runtimes::tokio` | yes |
+//! | `smol` | `runtimes::smol` | |
+//! | `async-std` | `runtimes::async_std`; async-std itself is discontinued | |
 //! | `aws-lc-rs` | the cryptography, with X25519MLKEM768 preferred | yes |
 //! | `ring` | the other cryptography; used if `aws-lc-rs` is off | |
 //! | `certificates` | `CertificateManager` (needs one of the two above) | yes |
@@ -102,7 +104,7 @@ mod half_open;
 mod handshake;
 mod login;
 mod policy;
-#[cfg(feature = "tokio")]
+#[cfg(any(feature = "tokio", feature = "async-std", feature = "smol"))]
 #[path = "../runtimes/mod.rs"]
 pub mod runtimes;
 #[cfg(feature = "server")]
@@ -130,7 +132,7 @@ pub use connection::{Action, Answer, Connection, Question, Step, Upgrade};
 #[cfg(feature = "sqlite")]
 pub use embedded::{EmbeddedDatabase, EmbeddedPortal, EmbeddedSession, OpenError};
 pub use error_response::{ErrorResponse, Severity, SqlState};
-pub use front_door::{FrontDoor, Peer};
+pub use front_door::{FrontDoor, Peer, PeerCredentials};
 pub use half_open::{
     DEFAULT_MAX_HALF_OPEN, DEFAULT_MAX_HALF_OPEN_BYTES, DEFAULT_MAX_HALF_OPEN_PER_ADDRESS,
     MAX_LOGIN_BYTES,

@@ -151,7 +151,9 @@ pub(crate) fn run(kind: Kind) -> Result<()> {
             on_one_thread(
                 move || door.half_open(),
                 async move |listener| {
-                    let _ = server.serve_on(listener, core::future::pending()).await;
+                    if let Ok(listener) = listener.into_std() {
+                        let _ = server.serve_on(listener, core::future::pending()).await;
+                    }
                 },
             )
         }

@@ -1,6 +1,7 @@
 //! `PgServerBuilder`: from settings to a server that is ready to serve.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,7 +43,7 @@ pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct PgServerBuilder {
-    address: SocketAddr,
+    places: Places,
     auth_method: AuthMethod,
     ssl: Ssl,
     max_connections: usize,
@@ -51,6 +52,16 @@ pub struct PgServerBuilder {
     max_half_open_per_address: usize,
     max_half_open_bytes: usize,
     grace: Duration,
+}
+
+/// Where to listen.
+#[derive(Clone, Debug)]
+struct Places {
+    address: SocketAddr,
+    /// `address` and what was added to it, or nothing.
+    tcp: Vec<SocketAddr>,
+    unix: Vec<PathBuf>,
+    unix_permissions: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -79,8 +90,14 @@ pub enum BuildError {
 
 impl Default for PgServerBuilder {
     fn default() -> Self {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, 5432));
         Self {
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, 5432)),
+            places: Places {
+                address,
+                tcp: vec![address],
+                unix: Vec::new(),
+                unix_permissions: 0o777,
+            },
             auth_method: AuthMethod::default(),
             ssl: Ssl::Off,
             max_connections: DEFAULT_MAX_CONNECTIONS,
@@ -99,9 +116,38 @@ impl PgServerBuilder {
         Self::default()
     }
 
-    /// Where to listen; port 0 lets the system choose.
+    /// Where to listen; port 0 lets the system choose. Replaces the addresses before it.
     pub fn address(mut self, address: SocketAddr) -> Self {
-        self.address = address;
+        self.places.address = address;
+        self.places.tcp = vec![address];
+        self
+    }
+
+    /// Where to listen too, for example at an IPv6 address beside an IPv4 one.
+    pub fn another_address(mut self, address: SocketAddr) -> Self {
+        self.places.tcp.push(address);
+        self
+    }
+
+    /// Listens at no TCP address, only at Unix sockets. Their names keep the port of
+    /// [`PgServerBuilder::address`].
+    pub fn without_tcp(mut self) -> Self {
+        self.places.tcp.clear();
+        self
+    }
+
+    /// Listens at the Unix socket `.s.PGSQL.<port>` in this directory too, as PostgreSQL's
+    /// `unix_socket_directories` has it. There may be several. Clients come in without TLS and
+    /// are exempt from requiring it.
+    pub fn unix_socket(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.places.unix.push(directory.into());
+        self
+    }
+
+    /// The permissions of Unix sockets, 0o777 unless said: who may write may connect. PostgreSQL's
+    /// `unix_socket_permissions`.
+    pub fn unix_socket_permissions(mut self, mode: u32) -> Self {
+        self.places.unix_permissions = mode;
         self
     }
 
@@ -197,7 +243,7 @@ impl PgServerBuilder {
             }
         };
         Ok(PgServer {
-            address: self.address,
+            places: self.places,
             door: door
                 .auth_method(self.auth_method)
                 .login_timeout(self.login_timeout)
@@ -214,7 +260,7 @@ impl PgServerBuilder {
 
 /// A server that is ready to serve. A runtime's `Serve` trait gives it `serve`.
 pub struct PgServer<D> {
-    address: SocketAddr,
+    places: Places,
     door: FrontDoor,
     database: Arc<D>,
     sessions: Arc<Sessions>,
@@ -224,7 +270,7 @@ pub struct PgServer<D> {
 impl<D> Clone for PgServer<D> {
     fn clone(&self) -> Self {
         Self {
-            address: self.address,
+            places: self.places.clone(),
             door: self.door.clone(),
             database: Arc::clone(&self.database),
             sessions: Arc::clone(&self.sessions),
@@ -236,17 +282,34 @@ impl<D> Clone for PgServer<D> {
 impl<D> std::fmt::Debug for PgServer<D> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("PgServer")
-            .field("address", &self.address)
+            .field("places", &self.places)
             .field("door", &self.door)
             .finish_non_exhaustive()
     }
 }
 
 impl<D> PgServer<D> {
-    /// Where it is to listen.
+    /// Where it is to listen first of all.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.places.address
+    }
+
+    /// All TCP addresses where it is to listen.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.places.tcp
+    }
+
+    /// The directories where it is to have Unix sockets.
+    pub fn unix_socket_directories(&self) -> impl Iterator<Item = &Path> {
+        self.places.unix.iter().map(PathBuf::as_path)
+    }
+
+    /// The permissions its Unix sockets are to have.
+    #[must_use]
+    pub fn unix_socket_permissions(&self) -> u32 {
+        self.places.unix_permissions
     }
 
     /// The door it serves behind; reload its configuration there.

@@ -13,16 +13,69 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use pgtls::runtimes::tokio::Serve;
+use pgtls::runtimes::Listeners;
 use pgtls::server::Database;
 use pgtls::{
-    CertificateManager, EmbeddedDatabase, PgServerBuilder, SslConfig, SslMode, TestCertificates,
+    CertificateManager, EmbeddedDatabase, PgServer, PgServerBuilder, SslConfig, SslMode,
+    TestCertificates,
 };
 use tempfile::TempDir;
+
+/// What drives a server's sockets.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Runtime {
+    #[cfg(feature = "tokio")]
+    Tokio,
+    #[cfg(feature = "async-std")]
+    AsyncStd,
+    #[cfg(feature = "smol")]
+    Smol,
+}
+
+impl Runtime {
+    /// Those there are, tokio first.
+    pub const ALL: &[Self] = &[
+        #[cfg(feature = "tokio")]
+        Self::Tokio,
+        #[cfg(feature = "async-std")]
+        Self::AsyncStd,
+        #[cfg(feature = "smol")]
+        Self::Smol,
+    ];
+
+    fn serve<D: Database>(
+        self,
+        server: &PgServer<D>,
+        listeners: Listeners,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) {
+        match self {
+            #[cfg(feature = "tokio")]
+            Self::Tokio => {
+                use pgtls::runtimes::tokio::Serve;
+                tokio::runtime::Builder::new_current_thread()
+                    .enable_all()
+                    .build()
+                    .unwrap()
+                    .block_on(server.serve_on(listeners, stop))
+            }
+            #[cfg(feature = "async-std")]
+            Self::AsyncStd => {
+                use pgtls::runtimes::async_std::Serve;
+                async_std::task::block_on(server.serve_on(listeners, stop))
+            }
+            #[cfg(feature = "smol")]
+            Self::Smol => {
+                use pgtls::runtimes::smol::Serve;
+                smol::block_on(server.serve_on(listeners, stop))
+            }
+        }
+        .unwrap();
+    }
+}
 
 /// A server that stops, and must have stopped, when dropped.
 pub struct Server {
@@ -42,30 +95,25 @@ impl Server {
     }
 
     pub fn start<D: Database>(builder: PgServerBuilder, database: D) -> Self {
+        Self::start_on(Runtime::ALL[0], builder, database)
+    }
+
+    pub fn start_on<D: Database>(on: Runtime, builder: PgServerBuilder, database: D) -> Self {
         let server = builder
             .address("127.0.0.1:0".parse().unwrap())
             .build(Arc::new(database))
             .unwrap();
+        let listeners = server.bind().unwrap();
+        let address = listeners.local_addr().unwrap();
         let (stop, stopped) = tokio::sync::oneshot::channel();
-        let (tell, told) = mpsc::channel();
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap();
-            runtime.block_on(async {
-                let listener = server.bind().await.unwrap();
-                tell.send(listener.local_addr().unwrap()).unwrap();
-                server
-                    .serve_on(listener, async {
-                        let _ = stopped.await;
-                    })
-                    .await;
-                assert_eq!(server.front_door().sessions(), 0, "sessions are left");
+            on.serve(&server, listeners, async {
+                let _ = stopped.await;
             });
+            assert_eq!(server.front_door().sessions(), 0, "sessions are left");
         });
         Self {
-            address: told.recv_timeout(Duration::from_secs(30)).unwrap(),
+            address,
             stop: Some(stop),
             thread: Some(thread),
         }
