@@ -20,7 +20,8 @@ use std::time::{Duration, Instant};
 use common::raw::{self, Raw, cancel, query, startup};
 use common::{Certs, PATIENCE, Runtime, Server, embedded, psql};
 use pgtls::server::{
-    Client, Database, DatabaseSession, Event, Interrupt, Portal, TransactionStatus,
+    Client, Database, DatabaseSession, Event, Interrupt, Portal, Prepared, RowFormat,
+    TransactionStatus, Type, Value,
 };
 use pgtls::{ErrorResponse, PgServerBuilder, SslMode};
 
@@ -335,7 +336,24 @@ impl Database for Panics {
 }
 
 impl DatabaseSession for Panics {
+    type Statement = Nothing;
     type Portal = Nothing;
+    async fn prepare(
+        &mut self,
+        sql: &str,
+        _: &[Option<Type>],
+    ) -> Result<Prepared<Nothing>, ErrorResponse> {
+        assert!(sql != "panic", "on purpose");
+        Ok(Prepared::new(Nothing(false)))
+    }
+    async fn bind(
+        &mut self,
+        _: &Nothing,
+        _: Vec<Value<'static>>,
+        _: RowFormat,
+    ) -> Result<Nothing, ErrorResponse> {
+        Ok(Nothing(true))
+    }
     async fn query(&mut self, sql: &str) -> Result<Nothing, ErrorResponse> {
         assert!(sql != "panic", "on purpose");
         Ok(Nothing(sql == "panic later"))
@@ -351,7 +369,7 @@ impl DatabaseSession for Panics {
 struct Nothing(bool);
 
 impl Portal for Nothing {
-    async fn next(&mut self) -> Result<Option<Event>, ErrorResponse> {
+    async fn next(&mut self, _: u64) -> Result<Option<Event>, ErrorResponse> {
         assert!(!self.0, "on purpose");
         Ok(None)
     }

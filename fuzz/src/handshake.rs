@@ -243,7 +243,7 @@ impl World {
         let door = FrontDoor::with_rustls(rules, Arc::clone(&DOORS[usize::from(look)]))
             .login_timeout(TIMEOUT);
         let peer = if setup.unix {
-            Peer::Unix
+            Peer::Unix(None)
         } else {
             Peer::Unknown
         };
