@@ -169,10 +169,10 @@ impl Handshake {
         self.order.take().unwrap_or(Output::Wait(deadline))
     }
 
-    /// How much input is kept.
+    /// The memory kept for input.
     #[cfg(any(test, feature = "_fuzzing"))]
     pub(crate) fn buffered(&self) -> usize {
-        self.input.len()
+        self.input.capacity()
     }
 
     fn receive_plain(&mut self, rest: &mut &[u8]) {

@@ -1,6 +1,6 @@
 //! The bodies of the fuzz targets: each takes any bytes and panics if what must hold does not.
 //!
-//! What needs to look inside pgtls lives in its `src/fuzzing.rs`, the rest here.
+//! What needs to look inside pgtls lives in its `src/fuzzing/`, the rest here.
 
 mod handshake;
 

@@ -8,6 +8,9 @@
     reason = "a panic is the finding"
 )]
 
+#[cfg(test)]
+mod properties;
+
 use alloc::{format, string::String, vec::Vec};
 use core::time::Duration;
 
@@ -20,7 +23,7 @@ use crate::tls::ALPN;
 use crate::tls::facts::{TlsFacts, TlsVersion};
 use crate::wire::request::{self, MAX_PACKET, Packet, StartupFault};
 
-/// How many bytes a handshake keeps that its machine has not consumed.
+/// How much memory a handshake keeps for input that its machine has not consumed.
 #[must_use]
 pub fn buffered(handshake: &Handshake) -> usize {
     handshake.buffered()
@@ -272,82 +275,4 @@ fn begin_tls(connection: &mut Connection, upgrade: Upgrade, setup: &Setup) {
     let busy = connection.handle_input(Duration::ZERO, b"\0\0\0\x08\x04\xd2\x16\x2f");
     assert!(busy.consumed == 0 && matches!(busy.action, Action::NeedInput));
     connection.upgraded(upgrade, setup.facts());
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::collection::vec;
-    use proptest::prelude::*;
-
-    use super::*;
-
-    /// Packets, whole, odd and broken, and noise.
-    fn packet() -> impl Strategy<Value = Vec<u8>> {
-        let version = prop_oneof![
-            4 => Just(0x0003_0000_u32),
-            2 => Just(0x0003_0002),
-            1 => Just(0x04d2_162e),
-            1 => any::<u32>(),
-        ];
-        let name = prop_oneof![
-            4 => Just(b"user\0".to_vec()),
-            1 => Just(b"database\0".to_vec()),
-            1 => Just(b"replication\0".to_vec()),
-            1 => Just(b"_pq_.x\0".to_vec()),
-            1 => vec(any::<u8>(), 0..4),
-        ];
-        let value = prop_oneof![
-            4 => Just(b"alice\0".to_vec()),
-            1 => Just(b"on\0".to_vec()),
-            1 => vec(any::<u8>(), 0..4),
-        ];
-        let startup =
-            (version, vec((name, value), 0..4), 0..3_usize).prop_map(|(version, pairs, zeros)| {
-                let mut packet = Vec::from([0; 4]);
-                packet.extend(version.to_be_bytes());
-                for (name, value) in pairs {
-                    packet.extend(name);
-                    packet.extend(value);
-                }
-                packet.resize(packet.len() + zeros, 0);
-                let length = u32::try_from(packet.len()).unwrap();
-                packet[..4].copy_from_slice(&length.to_be_bytes());
-                packet
-            });
-        prop_oneof![
-            4 => startup,
-            2 => Just(b"\0\0\0\x08\x04\xd2\x16\x2f".to_vec()),
-            2 => Just(b"\0\0\0\x08\x04\xd2\x16\x30".to_vec()),
-            1 => Just(b"\0\0\0\x0c\x04\xd2\x16\x2fbody".to_vec()),
-            1 => Just(b"\0\0\0\x10\x04\xd2\x16\x2e\0\0\0\x01abcd".to_vec()),
-            1 => Just(b"\x16".to_vec()),
-            1 => vec(any::<u8>(), 0..12),
-        ]
-    }
-
-    fn stream() -> impl Strategy<Value = Vec<u8>> {
-        vec(packet(), 0..6).prop_map(|packets| packets.concat())
-    }
-
-    proptest! {
-        #[test]
-        fn any_packet_is_read_as_the_rules_say(input in stream()) {
-            requests(&input);
-        }
-
-        #[test]
-        fn every_length_word_is_judged_alike(word: u32, behind in vec(any::<u8>(), 0..16)) {
-            requests(&[&word.to_be_bytes()[..], &behind].concat());
-        }
-
-        #[test]
-        fn same_bytes_in_any_cuts_give_the_same_actions(
-            setup: [u8; 2],
-            cuts_at in vec(any::<[u8; 2]>(), 0..8),
-            stream in stream(),
-        ) {
-            let count = u8::try_from(cuts_at.len()).unwrap();
-            cuts(&[&setup[..], &[count], &cuts_at.concat(), &stream].concat());
-        }
-    }
 }
