@@ -7,8 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use rustls::ServerConfig;
 
+use crate::access::decide::{Access, From, Knock};
+use crate::access::ident::IdentMaps;
+use crate::access::rules::AccessRules;
 use crate::auth::store::AnyStore;
-use crate::auth::{AuthMethod, Requirement, SecretStore};
+use crate::auth::{AuthMethod, ClientCertificate, Requirement, SecretStore};
 use crate::close::Close;
 use crate::config::{ConfigError, DAY, SslConfig, SslMode};
 use crate::connection::{Answer, Question};
@@ -91,6 +94,7 @@ struct Shared {
     config: Option<SslConfig>,
     reloading: Mutex<()>,
     auth_method: AuthMethod,
+    access: RwLock<Access>,
     secrets: Option<Arc<dyn AnyStore>>,
     login_timeout: Duration,
     room: Arc<Room>,
@@ -249,11 +253,12 @@ impl FrontDoor {
         Ok(Self::from_snapshot(snapshot).change(|shared| shared.config = Some(config)))
     }
 
-    /// Reads the files of the configuration anew, all or nothing: on an error the one in force
-    /// stays. Logins in flight and sessions keep what they began with. Without files of its own
-    /// ([`FrontDoor::plain`], [`FrontDoor::with_rustls`]) a door has nothing to reload.
+    /// Reads the files of the configuration anew: those of TLS, the access rules and the identity
+    /// maps, each of the three all or nothing: on an error the one in force stays, and the log
+    /// says so. Logins in flight and sessions keep what they began with. What was not read from
+    /// files ([`FrontDoor::plain`], [`FrontDoor::with_rustls`], rules built in Rust) stays.
     ///
-    /// Blocks: it reads files, and may run a passphrase command.
+    /// Blocks: it reads files, may run a passphrase command, and may ask the name service.
     ///
     /// # Errors
     /// The first thing that is wrong with the configuration, with its file and what mends it.
@@ -271,15 +276,21 @@ impl FrontDoor {
     }
 
     fn load_again(&self, always: bool) -> Result<bool, ConfigError> {
-        let Some(config) = &self.shared.config else {
-            return Ok(false);
-        };
         // One after the other, so that what was read last is what stays.
         let _one = self
             .shared
             .reloading
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
+        let tls = self.load_tls_again(always);
+        let access = self.load_access_again(always);
+        Ok(tls? | access?)
+    }
+
+    fn load_tls_again(&self, always: bool) -> Result<bool, ConfigError> {
+        let Some(config) = &self.shared.config else {
+            return Ok(false);
+        };
         let snapshot = Snapshot::load(config).inspect_err(|error| {
             tracing::warn!(target: "pgtls::ssl", %error, "SSL configuration was not reloaded");
         })?;
@@ -296,6 +307,20 @@ impl FrontDoor {
         Ok(true)
     }
 
+    fn load_access_again(&self, always: bool) -> Result<bool, ConfigError> {
+        let (access, result) = self.access().reload();
+        *self
+            .shared
+            .access
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = access;
+        let changed = result?;
+        if changed {
+            tracing::info!(target: "pgtls::access", "access rules and identity maps reloaded");
+        }
+        Ok(changed || always)
+    }
+
     /// When the certificates and revocation lists in force end.
     #[must_use]
     pub fn expiries(&self) -> Vec<Expiry> {
@@ -305,11 +330,10 @@ impl FrontDoor {
     /// The configuration's files and directories.
     #[cfg(feature = "watch")]
     pub(crate) fn paths(&self) -> Vec<std::path::PathBuf> {
-        self.shared
-            .config
-            .as_ref()
-            .map(SslConfig::paths)
-            .unwrap_or_default()
+        let tls = self.shared.config.as_ref().map(SslConfig::paths);
+        let mut paths = tls.unwrap_or_default();
+        paths.extend(self.access().paths());
+        paths
     }
 
     fn from_snapshot(snapshot: Snapshot) -> Self {
@@ -320,6 +344,7 @@ impl FrontDoor {
                 config: None,
                 reloading: Mutex::new(()),
                 auth_method: AuthMethod::Trust,
+                access: RwLock::default(),
                 room: Arc::new(Room::new(usize::MAX, HalfOpenLimits::default())),
                 secrets: None,
             }),
@@ -330,6 +355,33 @@ impl FrontDoor {
     #[must_use]
     pub fn auth_method(self, method: AuthMethod) -> Self {
         self.change(|shared| shared.auth_method = method)
+    }
+
+    /// Who may come in, from where, to what, and by which method: the first rule that fits a
+    /// login decides, in place of [`FrontDoor::auth_method`]. They refine what the mode demands.
+    /// Rules read from a file ([`AccessRules::load`]) are read anew by [`FrontDoor::reload`].
+    #[must_use]
+    pub fn access_rules(self, rules: AccessRules) -> Self {
+        self.change(|shared| {
+            let mut access = shared
+                .access
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            access.rules = Some(Arc::new(rules));
+        })
+    }
+
+    /// The maps that rules name by the option `map`. Maps read from a file ([`IdentMaps::load`])
+    /// are read anew by [`FrontDoor::reload`].
+    #[must_use]
+    pub fn ident_maps(self, maps: IdentMaps) -> Self {
+        self.change(|shared| {
+            let mut access = shared
+                .access
+                .write()
+                .unwrap_or_else(PoisonError::into_inner);
+            access.maps = Arc::new(maps);
+        })
     }
 
     /// Where the users' secrets are. Without a store nobody has one.
@@ -420,6 +472,7 @@ impl FrontDoor {
             config: old.config.clone(),
             reloading: Mutex::new(()),
             auth_method: old.auth_method,
+            access: RwLock::new(self.access()),
             secrets: old.secrets.clone(),
             login_timeout: old.login_timeout,
             room: Arc::new(Room::new(
@@ -431,6 +484,14 @@ impl FrontDoor {
         Self {
             shared: Arc::new(shared),
         }
+    }
+
+    fn access(&self) -> Access {
+        self.shared
+            .access
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn current(&self) -> Arc<Snapshot> {
@@ -469,12 +530,45 @@ impl FrontDoor {
     /// looked at here, before a password is asked for, and counts when it is in.
     ///
     /// It may have to ask the store whether the user is a member of a role.
-    #[expect(clippy::unused_async, reason = "rules with +role ask the store")]
-    pub async fn decide(&self, _question: &Question, _peer: &Peer) -> Answer {
+    pub async fn decide(&self, question: &Question, peer: &Peer) -> Answer {
         if self.shared.room.is_full() {
             return Answer::Refuse(full());
         }
-        Answer::Require(Requirement::new(self.shared.auth_method))
+        let knock = Knock {
+            startup: question.startup(),
+            from: match peer {
+                Peer::Tcp(address) => From::Address(address.ip()),
+                Peer::Unix(_) => From::Local,
+                Peer::Unknown => From::Nowhere,
+            },
+            encrypted: question.tls().is_some(),
+        };
+        let by_method = Requirement::new(self.shared.auth_method);
+        if self.refuses_by_mode(question, peer) {
+            return Answer::Require(by_method);
+        }
+        match self
+            .access()
+            .decide(knock, self.shared.secrets.as_deref())
+            .await
+        {
+            None => Answer::Require(by_method),
+            Some(Ok(requirement)) => Answer::Require(requirement),
+            Some(Err(error)) => Answer::Refuse(error),
+        }
+    }
+
+    /// The mode goes before the rules, and has its own words.
+    fn refuses_by_mode(&self, question: &Question, peer: &Peer) -> bool {
+        let rules = &self.current().rules;
+        !matches!(peer, Peer::Unix(_))
+            && match question.tls() {
+                None => rules.encryption == Encryption::Required,
+                Some(tls) => {
+                    rules.certificate >= ClientCertificate::Required
+                        && tls.peer_certificates().is_empty()
+                }
+            }
     }
 
     /// Writes the one line about a client that got in: who, from where, over which TLS. Adapters

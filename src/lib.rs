@@ -116,7 +116,9 @@ mod watch;
 mod wire;
 
 pub use access::error::{AccessError, AccessFault, Place};
+pub use access::hba::ConnectionType;
 pub use access::ident::{IdentMaps, NotMapped};
+pub use access::rules::{AccessRules, Rule};
 pub use auth::{
     AuthMethod, Authenticated, ClientCertificate, DEFAULT_SCRAM_ITERATIONS, Requirement, Secret,
     SecretError, SecretStore, StoreError, UserMap,

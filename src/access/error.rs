@@ -137,6 +137,97 @@ pub enum AccessFault {
         /// How many bytes there may be.
         limit: usize,
     },
+    /// A part of an address that is no number, or too large.
+    #[error("invalid CIDR mask in address \"{0}\"; write 10.0.0.0/8 or fe80::/10")]
+    BadCidr(String),
+    /// A mask that is none, or has bits set behind bits that are not.
+    #[error("invalid IP mask \"{0}\"; write one as 255.255.255.0, or the address as 10.0.0.0/24")]
+    BadMask(String),
+    /// A value of `clientcert` that does not exist.
+    #[error("invalid value for clientcert: \"{0}\"; write verify-ca or verify-full")]
+    BadClientCert(String),
+    /// A value of `clientname` that does not exist.
+    #[error("invalid value for clientname: \"{0}\"; write CN or DN")]
+    BadClientName(String),
+    /// An option without `=`.
+    #[error("authentication option not in name=value format: {0}")]
+    BadOption(String),
+    /// A connection type that does not exist.
+    #[error(
+        "invalid connection type \"{0}\"; write local, host, hostssl, hostnossl, hostgssenc or hostnogssenc"
+    )]
+    BadType(String),
+    /// Method `cert` where there is no certificate.
+    #[error("cert authentication is only supported on hostssl connections; write hostssl")]
+    CertNeedsTls,
+    /// `clientcert=verify-ca` with method `cert`, which means `verify-full`.
+    #[error(
+        "clientcert only accepts \"verify-full\" when using \"cert\" authentication; leave the option out"
+    )]
+    CertIsFull,
+    /// A domain suffix as address.
+    #[error(
+        "host names that begin with a dot (\"{0}\") are not supported, for they need a reverse look-up; write the network, for example 10.1.0.0/16"
+    )]
+    DomainSuffix(String),
+    /// A name with a mask.
+    #[error("specifying both host name and CIDR mask is invalid: \"{0}\"; leave out the mask")]
+    HostNameWithMask(String),
+    /// The interfaces of this machine could not be read.
+    #[error(
+        "could not determine the addresses of this machine: {0}; write them instead of samehost or samenet"
+    )]
+    Interfaces(#[source] io::Error),
+    /// The line ends too early.
+    #[error(
+        "end-of-line before {0}; write: TYPE DATABASE USER ADDRESS METHOD (local without ADDRESS)"
+    )]
+    MissingPart(&'static str),
+    /// `peer` where there is no process to ask for.
+    #[error("peer authentication is only supported on local sockets; use scram-sha-256 or cert")]
+    PeerNeedsLocal,
+    /// Several values in a field of pg_hba.conf for one.
+    #[error("multiple values specified for {0}; write one line for each")]
+    SeveralValues(&'static str),
+    /// Address and mask of different families.
+    #[error("IP address and mask do not match: \"{address}\", \"{mask}\"")]
+    MaskFamily {
+        /// The address.
+        address: String,
+        /// Its mask.
+        mask: String,
+    },
+    /// A method that PostgreSQL has and this server has not.
+    #[error(
+        "invalid authentication method \"{0}\": not supported by this server; use scram-sha-256, cert, or peer for local"
+    )]
+    MethodNotSupported(String),
+    /// A name of a method that does not exist.
+    #[error(
+        "invalid authentication method \"{0}\"; there are trust, reject, password, md5, scram-sha-256, cert and peer"
+    )]
+    NoSuchMethod(String),
+    /// An option that does not exist.
+    #[error(
+        "unrecognized authentication option name: \"{0}\"; there are clientcert, clientname and map"
+    )]
+    NoSuchOption(String),
+    /// `map` with a method that has no names to map.
+    #[error("authentication option \"map\" is only valid for authentication methods peer and cert")]
+    OptionNeedsIdentity,
+    /// `clientcert` or `clientname` where there is no certificate.
+    #[error("{0} can only be configured for \"hostssl\" rows")]
+    OptionNeedsTls(&'static str),
+    /// A host name that the name service does not know.
+    #[error(
+        "could not look up the host name \"{name}\": {source}; write its address, or see why the name service does not know it"
+    )]
+    UnknownHost {
+        /// The name.
+        name: String,
+        /// What the system says.
+        source: io::Error,
+    },
     /// A quote without its end.
     #[error("unterminated quoted string; add the closing \" before the end of the line")]
     UnterminatedQuote,

@@ -42,6 +42,8 @@ use super::tokens::{self, Line, Token};
 pub struct IdentMaps {
     entries: Vec<Entry>,
     paths: Vec<PathBuf>,
+    source: Option<PathBuf>,
+    fingerprint: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -135,7 +137,10 @@ impl IdentMaps {
     /// # Errors
     /// The first thing that is wrong, with its file and line.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, AccessError> {
-        Self::from_lines(tokens::load(path.as_ref())?)
+        let path = path.as_ref();
+        let mut maps = Self::from_lines(tokens::load(path)?)?;
+        maps.source = Some(path.into());
+        Ok(maps)
     }
 
     fn from_lines(lines: tokens::Lines) -> Result<Self, AccessError> {
@@ -143,6 +148,8 @@ impl IdentMaps {
         Ok(Self {
             entries: entries.collect::<Result<_, _>>()?,
             paths: lines.paths,
+            source: None,
+            fingerprint: lines.fingerprint,
         })
     }
 
@@ -162,6 +169,25 @@ impl IdentMaps {
     #[must_use]
     pub fn paths(&self) -> &[PathBuf] {
         &self.paths
+    }
+
+    /// The file to read anew.
+    pub(super) fn source(&self) -> Option<&Path> {
+        self.source.as_deref()
+    }
+
+    pub(super) fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    /// The roles that a map speaks of.
+    pub(super) fn roles(&self, map: &str) -> impl Iterator<Item = &[u8]> {
+        self.entries
+            .iter()
+            .filter_map(move |entry| match &entry.user {
+                User::MemberOf(role) if entry.map == map.as_bytes() => Some(role.as_slice()),
+                _ => None,
+            })
     }
 
     /// Whether the map lets `system_name` be `user`; `is_member` says whether `user` is a member

@@ -7,6 +7,7 @@
 //! lines `include`, `include_if_exists` and `include_dir` for the lines of others.
 
 use std::fs::File;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -69,6 +70,8 @@ pub(super) struct Lines {
     pub(super) lines: Vec<Line>,
     /// All files and directories that were read or looked for.
     pub(super) paths: Vec<PathBuf>,
+    /// Of all bytes that were read.
+    pub(super) fingerprint: u64,
 }
 
 /// Reads a file and all that it includes.
@@ -77,6 +80,7 @@ pub(super) fn load(path: &Path) -> Result<Lines, AccessError> {
         from_disk: true,
         left: MAX_BYTES,
         read: Lines::default(),
+        hasher: DefaultHasher::new(),
     };
     let bytes = tokenizer
         .read(path)
@@ -85,7 +89,7 @@ pub(super) fn load(path: &Path) -> Result<Lines, AccessError> {
             source,
         })?;
     tokenizer.file(&Arc::from(path), bytes, 0)?;
-    Ok(tokenizer.read)
+    Ok(tokenizer.finish())
 }
 
 /// Takes text that includes nothing.
@@ -94,18 +98,27 @@ pub(super) fn parse(text: &[u8]) -> Result<Lines, AccessError> {
         from_disk: false,
         left: MAX_BYTES,
         read: Lines::default(),
+        hasher: DefaultHasher::new(),
     };
     tokenizer.file(&Arc::from(Path::new("<text>")), text.to_vec(), 0)?;
-    Ok(tokenizer.read)
+    Ok(tokenizer.finish())
 }
 
 struct Tokenizer {
     from_disk: bool,
     left: usize,
     read: Lines,
+    hasher: DefaultHasher,
 }
 
 impl Tokenizer {
+    fn finish(self) -> Lines {
+        Lines {
+            fingerprint: self.hasher.finish(),
+            ..self.read
+        }
+    }
+
     fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
         self.read.paths.push(path.to_owned());
         let mut bytes = Vec::new();
@@ -144,6 +157,7 @@ impl Tokenizer {
             .left
             .checked_sub(bytes.len())
             .ok_or_else(|| AccessError::entry(&place, AccessFault::TooLong { limit: MAX_BYTES }))?;
+        bytes.hash(&mut self.hasher);
         let mut rest = bytes.as_slice();
         while !rest.is_empty() {
             let (text, physical) = logical_line(&mut rest);

@@ -58,7 +58,6 @@ type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send +
 pub(crate) trait AnyStore: Send + Sync {
     #[expect(dead_code, reason = "methods with passwords ask it")]
     fn secret<'a>(&'a self, user: &'a str) -> Answer<'a, Option<Secret>>;
-    #[expect(dead_code, reason = "rules with +role ask it")]
     fn is_member<'a>(&'a self, user: &'a str, role: &'a str) -> Answer<'a, bool>;
 }
 

@@ -12,6 +12,9 @@ use crate::access::error::AccessError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
+    /// The access rules or the identity maps cannot be used.
+    #[error(transparent)]
+    Access(#[from] AccessError),
     /// A certificate that cannot be decoded.
     #[error(
         "certificate {number} in {origin} cannot be used: {reason}; look at it with: openssl x509 -text -noout -in {origin}"

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::access::ident::IdentMaps;
+use crate::access::rules::AccessRules;
 use crate::auth::AuthMethod;
 use crate::config::{ConfigError, SslConfig};
 use crate::front_door::FrontDoor;
@@ -45,6 +47,8 @@ pub const DEFAULT_GRACE: Duration = Duration::from_secs(10);
 pub struct PgServerBuilder {
     places: Places,
     auth_method: AuthMethod,
+    access_rules: Option<AccessRules>,
+    ident_maps: IdentMaps,
     ssl: Ssl,
     max_connections: usize,
     login_timeout: Duration,
@@ -99,6 +103,8 @@ impl Default for PgServerBuilder {
                 unix_permissions: 0o777,
             },
             auth_method: AuthMethod::default(),
+            access_rules: None,
+            ident_maps: IdentMaps::default(),
             ssl: Ssl::Off,
             max_connections: DEFAULT_MAX_CONNECTIONS,
             login_timeout: DEFAULT_LOGIN_TIMEOUT,
@@ -154,6 +160,19 @@ impl PgServerBuilder {
     /// How clients prove who they are.
     pub fn auth_method(mut self, method: AuthMethod) -> Self {
         self.auth_method = method;
+        self
+    }
+
+    /// Who may come in, from where, to what, and by which method. With rules
+    /// [`PgServerBuilder::auth_method`] does not count.
+    pub fn access_rules(mut self, rules: AccessRules) -> Self {
+        self.access_rules = Some(rules);
+        self
+    }
+
+    /// The identity maps that rules name by the option `map`.
+    pub fn ident_maps(mut self, maps: IdentMaps) -> Self {
+        self.ident_maps = maps;
         self
     }
 
@@ -242,9 +261,14 @@ impl PgServerBuilder {
                 FrontDoor::new(certs.ssl_config(crate::config::SslMode::Prefer))?
             }
         };
+        let door = match self.access_rules {
+            Some(rules) => door.access_rules(rules),
+            None => door,
+        };
         Ok(PgServer {
             places: self.places,
             door: door
+                .ident_maps(self.ident_maps)
                 .auth_method(self.auth_method)
                 .login_timeout(self.login_timeout)
                 .max_sessions(self.max_connections)
