@@ -20,6 +20,8 @@ mod unix_socket;
 
 #[cfg(feature = "async-std")]
 pub mod async_std;
+#[cfg(all(feature = "blocking", unix))]
+pub mod blocking;
 #[cfg(feature = "smol")]
 pub mod smol;
 #[cfg(feature = "tokio")]
@@ -27,8 +29,9 @@ pub mod tokio;
 
 #[cfg(feature = "server")]
 pub use listen::Listeners;
+pub use stream::Parts;
 
-use core::cell::RefCell;
+use core::cell::{Cell, RefCell};
 use core::future::Future;
 use core::net::IpAddr;
 use std::io;
@@ -76,23 +79,32 @@ pub enum Accepted<Session, Transport> {
     Session(Session),
 }
 
-/// Bytes read from a socket in one call, at most. One buffer per thread, borrowed within one
-/// poll: a connection that waits holds none.
+/// Bytes read from a socket in one call, at most. Buffers belong to threads and are borrowed
+/// within one poll: a connection that waits holds none. Their pages are the system's until they
+/// are written to.
 const SCRATCH: usize = 256 * 1024;
+/// The same for threads that have one connection each.
+#[cfg(all(feature = "blocking", feature = "server", unix))]
+const SMALL_SCRATCH: usize = 32 * 1024;
 
 thread_local! {
-    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static SIZE: Cell<usize> = const { Cell::new(SCRATCH) };
+    static FREE: RefCell<Vec<Box<[u8]>>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Lends the thread's buffer. A nested borrow gets one of its own.
+/// This thread has one connection only.
+#[cfg(all(feature = "blocking", feature = "server", unix))]
+fn small_scratch() {
+    SIZE.set(SMALL_SCRATCH);
+}
+
+/// Lends a buffer of the thread. Borrows may be nested: one for what comes from the socket within
+/// one for what comes out of TLS.
 fn with_scratch<T>(f: impl FnOnce(&mut [u8]) -> T) -> T {
-    BUFFER.with(|buffer| match buffer.try_borrow_mut() {
-        Ok(mut buffer) => {
-            if buffer.is_empty() {
-                buffer.resize(SCRATCH, 0);
-            }
-            f(&mut buffer)
-        }
-        Err(_) => f(&mut vec![0; 16 * 1024]),
-    })
+    let mut buffer = FREE
+        .with_borrow_mut(Vec::pop)
+        .unwrap_or_else(|| vec![0; SIZE.get()].into_boxed_slice());
+    let result = f(&mut buffer);
+    FREE.with_borrow_mut(|free| free.push(buffer));
+    result
 }

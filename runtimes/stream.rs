@@ -22,6 +22,22 @@ pub struct Stream<S> {
     closing: bool,
 }
 
+/// What a stream is made of. To go on with the transport alone, on a plain connection: transmit
+/// what waits in the session, take what is left in it to be read, then [`Parts::unread`]. Under
+/// TLS the session has to stay in between.
+///
+/// The session counts among the door's sessions until it is dropped.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Parts<S> {
+    /// The transport.
+    pub transport: S,
+    /// The session: [`Session::transmit`] what waits in it, and [`Session::receive`] what comes.
+    pub session: Session,
+    /// Bytes that came over the transport and did not reach the session yet.
+    pub unread: Vec<u8>,
+}
+
 impl<S> fmt::Debug for Stream<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Stream")
@@ -44,6 +60,26 @@ impl<S> Stream<S> {
     #[must_use]
     pub fn login(&self) -> &Login {
         self.session.login()
+    }
+
+    /// Takes it apart.
+    #[must_use]
+    pub fn into_parts(self) -> Parts<S> {
+        Parts {
+            transport: self.io,
+            session: self.session,
+            unread: self.rest,
+        }
+    }
+
+    #[cfg(any(feature = "blocking", feature = "tokio"))]
+    pub(super) fn map_transport<T>(self, map: impl FnOnce(S) -> T) -> Stream<T> {
+        Stream {
+            io: map(self.io),
+            session: self.session,
+            rest: self.rest,
+            closing: self.closing,
+        }
     }
 
     /// The transport underneath, for its addresses and options. Reading or writing it breaks TLS.

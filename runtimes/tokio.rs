@@ -21,7 +21,7 @@ use ::tokio::time::Sleep;
 
 #[cfg(feature = "server")]
 use super::Listeners;
-use super::{Accepted, Runtime};
+use super::{Accepted, Parts, Runtime};
 use crate::{FrontDoor, Login, Peer};
 
 struct Tokio;
@@ -173,6 +173,14 @@ impl<S> Stream<S> {
     #[must_use]
     pub fn login(&self) -> &Login {
         self.0.login()
+    }
+
+    /// Takes it apart.
+    #[must_use]
+    pub fn into_parts(self) -> Parts<S> {
+        self.0
+            .map_transport(|Compat(transport)| transport)
+            .into_parts()
     }
 
     /// The transport underneath, for its addresses and options. Reading or writing it breaks TLS.

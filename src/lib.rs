@@ -70,6 +70,7 @@
 //! | `tokio` | `runtimes::tokio` | yes |
 //! | `smol` | `runtimes::smol` | |
 //! | `async-std` | `runtimes::async_std`; async-std itself is discontinued | |
+//! | `blocking` | `runtimes::blocking`: threads over `std::net`, on Unix | yes |
 //! | `aws-lc-rs` | the cryptography, with X25519MLKEM768 preferred | yes |
 //! | `ring` | the other cryptography; used if `aws-lc-rs` is off | |
 //! | `certificates` | `CertificateManager` (needs one of the two above) | yes |
@@ -104,7 +105,12 @@ mod half_open;
 mod handshake;
 mod login;
 mod policy;
-#[cfg(any(feature = "tokio", feature = "async-std", feature = "smol"))]
+#[cfg(any(
+    feature = "tokio",
+    feature = "async-std",
+    feature = "blocking",
+    feature = "smol"
+))]
 #[path = "../runtimes/mod.rs"]
 pub mod runtimes;
 #[cfg(feature = "server")]

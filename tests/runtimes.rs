@@ -1,6 +1,11 @@
 //! One suite for all runtimes: what a client sees is the same on each.
 #![cfg(all(
-    any(feature = "tokio", feature = "async-std", feature = "smol"),
+    any(
+        feature = "tokio",
+        feature = "async-std",
+        feature = "blocking",
+        feature = "smol"
+    ),
     feature = "sqlite",
     feature = "certificates",
     any(feature = "aws-lc-rs", feature = "ring")
@@ -31,6 +36,7 @@ macro_rules! on_each_runtime {
         on_each_runtime!(@ "tokio" tokio Tokio $($case)*);
         on_each_runtime!(@ "async-std" async_std AsyncStd $($case)*);
         on_each_runtime!(@ "smol" smol Smol $($case)*);
+        on_each_runtime!(@ "blocking" blocking Blocking $($case)*);
     };
     (@ $feature:literal $module:ident $variant:ident $($case:ident)*) => {
         #[cfg(feature = $feature)]

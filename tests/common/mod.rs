@@ -33,6 +33,8 @@ pub enum Runtime {
     AsyncStd,
     #[cfg(feature = "smol")]
     Smol,
+    #[cfg(feature = "blocking")]
+    Blocking,
 }
 
 impl Runtime {
@@ -44,6 +46,8 @@ impl Runtime {
         Self::AsyncStd,
         #[cfg(feature = "smol")]
         Self::Smol,
+        #[cfg(feature = "blocking")]
+        Self::Blocking,
     ];
 
     fn serve<D: Database>(
@@ -71,6 +75,17 @@ impl Runtime {
             Self::Smol => {
                 use pgtls::runtimes::smol::Serve;
                 smol::block_on(server.serve_on(listeners, stop))
+            }
+            #[cfg(feature = "blocking")]
+            Self::Blocking => {
+                use pgtls::runtimes::blocking::Serve;
+                let stopped = move || {
+                    tokio::runtime::Builder::new_current_thread()
+                        .build()
+                        .unwrap()
+                        .block_on(stop);
+                };
+                server.serve_on(listeners, stopped)
             }
         }
         .unwrap();
