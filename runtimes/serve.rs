@@ -233,10 +233,12 @@ where
             Ok(Turn::Close) => return Ok(()),
             Ok(Turn::Send(bytes)) => send(stream, &bytes).await?,
             Ok(Turn::Wait) => {
-                match first(pin!(ended(&told.stop)), receive(session, stream)).await {
+                let woken = session.woken();
+                let more = first(woken, receive(session, stream));
+                match first(pin!(ended(&told.stop)), more).await {
                     First::Left(()) => return send(stream, &session.shut_down()).await,
-                    First::Right(0) => return Ok(()),
-                    First::Right(_) => {}
+                    First::Right(First::Right(0)) => return Ok(()),
+                    First::Right(First::Left(()) | First::Right(_)) => {}
                 }
             }
             Err(Panicked) => {

@@ -17,6 +17,7 @@ use crate::half_open::{
 use crate::policy::DEFAULT_LOGIN_TIMEOUT;
 use crate::server::cancel::Sessions;
 use crate::server::database::Database;
+use crate::server::notifications::Hub;
 use crate::wire::request::CancelRequest;
 
 /// Default of [`PgServerBuilder::max_connections`], that of PostgreSQL's `max_connections`.
@@ -277,6 +278,7 @@ impl PgServerBuilder {
                 .max_half_open_bytes(self.max_half_open_bytes),
             database,
             sessions: Arc::new(Sessions::default()),
+            hub: Arc::default(),
             grace: self.grace,
         })
     }
@@ -288,6 +290,7 @@ pub struct PgServer<D> {
     door: FrontDoor,
     database: Arc<D>,
     sessions: Arc<Sessions>,
+    hub: Arc<Hub>,
     grace: Duration,
 }
 
@@ -298,6 +301,7 @@ impl<D> Clone for PgServer<D> {
             door: self.door.clone(),
             database: Arc::clone(&self.database),
             sessions: Arc::clone(&self.sessions),
+            hub: Arc::clone(&self.hub),
             grace: self.grace,
         }
     }
@@ -363,6 +367,10 @@ impl<D> PgServer<D> {
     /// Interrupts all running statements: they fail with 57014.
     pub fn interrupt_all(&self) {
         self.sessions.interrupt_all();
+    }
+
+    pub(crate) fn hub(&self) -> &Arc<Hub> {
+        &self.hub
     }
 
     pub(crate) fn sessions(&self) -> &Arc<Sessions> {

@@ -7,6 +7,7 @@ use postgres_types::Type;
 
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::login::Login;
+use crate::server::context::SessionContext;
 use crate::server::rows::{Column, RowFormat, Rows};
 use crate::server::value::Value;
 
@@ -18,6 +19,8 @@ pub struct Client<'a> {
     pub login: &'a Login,
     /// The process id it will be told (`pg_backend_pid()`).
     pub process_id: i32,
+    /// Its settings and notifications, for the engine to keep.
+    pub context: SessionContext,
 }
 
 /// What interrupts a session's running statement; harmless when none runs. It is called from

@@ -5,8 +5,11 @@
 
 mod builder;
 mod cancel;
+mod command;
+mod context;
 mod database;
 mod format;
+mod notifications;
 mod protocol;
 mod rows;
 mod session;
@@ -17,6 +20,8 @@ mod value;
 pub(crate) use settings::SERVER_VERSION;
 
 pub use builder::{BuildError, DEFAULT_GRACE, DEFAULT_MAX_CONNECTIONS, PgServer, PgServerBuilder};
+pub use command::SessionCommand;
+pub use context::SessionContext;
 pub use database::{
     Client, Database, DatabaseSession, Event, Interrupt, Portal, Prepared, TransactionStatus,
 };
@@ -24,4 +29,5 @@ pub use format::Format;
 pub use postgres_types::Type;
 pub use rows::{Column, RowFormat, Rows};
 pub use session::{QuerySession, Turn};
+pub use settings::{Scope, Setting};
 pub use value::{Interval, Value};

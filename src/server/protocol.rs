@@ -3,6 +3,7 @@
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::database::TransactionStatus;
 use crate::server::format::{Format, type_length};
+use crate::server::notifications::Notification;
 use crate::server::rows::Column;
 use crate::wire::{self, Malformed, Reader};
 
@@ -132,6 +133,14 @@ pub(crate) fn put_ready_for_query(out: &mut Vec<u8>, status: TransactionStatus) 
 
 pub(crate) fn put_command_complete(out: &mut Vec<u8>, tag: &str) {
     put_short(out, b'C', |out| wire::put_cstr(out, tag.as_bytes()));
+}
+
+pub(crate) fn put_notification(out: &mut Vec<u8>, letter: &Notification) {
+    put_short(out, b'A', |out| {
+        out.extend_from_slice(&letter.process_id.to_be_bytes());
+        wire::put_cstr(out, letter.channel.as_bytes());
+        wire::put_cstr(out, letter.payload.as_bytes());
+    });
 }
 
 pub(crate) fn put_empty_query(out: &mut Vec<u8>) {

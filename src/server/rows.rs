@@ -77,7 +77,9 @@ impl fmt::Debug for RowFormat {
 }
 
 impl RowFormat {
-    /// All columns in text, as the simple query protocol has it.
+    /// All columns in text, with the settings of a new session;
+    /// [`SessionContext::text_format`](crate::server::SessionContext::text_format) knows the
+    /// session's own.
     #[must_use]
     pub fn text(columns: &[Column]) -> Self {
         Self::new(columns, |_| Format::Text)
@@ -96,10 +98,8 @@ impl RowFormat {
         }))
     }
 
-    /// The same, with timestamptz shown in this zone of the IANA database. UTC unless said.
-    #[must_use]
-    pub fn with_time_zone(self, name: &str) -> Self {
-        let zone = format::datetime::zone(name).filter(|zone| *zone != TimeZone::UTC);
+    /// The same, with timestamptz shown in this zone; `None` is UTC.
+    pub(crate) fn in_zone(self, zone: Option<TimeZone>) -> Self {
         if zone.is_none() && self.0.zone.is_none() {
             return self;
         }
@@ -312,8 +312,9 @@ mod tests {
 
     #[test]
     fn instants_are_shown_in_the_zone_of_the_session() {
-        let format = RowFormat::text(&[Column::new("t", Type::TIMESTAMPTZ)]);
-        let mut rows = Rows::new(&format.with_time_zone("Europe/Berlin"));
+        let columns = RowFormat::text(&[Column::new("t", Type::TIMESTAMPTZ)]);
+        let berlin = format::datetime::zone("Europe/Berlin");
+        let mut rows = Rows::new(&columns.in_zone(berlin));
         rows.push([Value::TimestampTz(0)]).unwrap();
         assert!(rows.bytes.ends_with(b"2000-01-01 01:00:00+01"));
     }

@@ -1,10 +1,18 @@
 //! The query phase of one connection: bytes in, bytes out. It awaits nothing but the database.
 
+use std::future::Future;
+use std::sync::Arc;
+
+use async_channel::Receiver;
+
 use crate::error_response::{ErrorResponse, Severity, SqlState};
 use crate::login::Login;
 use crate::server::builder::PgServer;
 use crate::server::cancel::Entered;
-use crate::server::database::{Client, Database, DatabaseSession, Event, Portal, not_supported};
+use crate::server::context::SessionContext;
+use crate::server::database::{
+    Client, Database, DatabaseSession, Event, Portal, TransactionStatus, not_supported,
+};
 use crate::server::format::Format;
 use crate::server::protocol::{self, Frontend};
 use crate::server::rows::Rows;
@@ -29,6 +37,11 @@ pub struct QuerySession<S: DatabaseSession> {
     /// Its entry among the sessions that can be cancelled.
     _entered: Entered,
     session: S,
+    context: SessionContext,
+    /// Rings when there are notifications.
+    woken: Receiver<()>,
+    /// The settings as the client knows them.
+    told: Vec<(&'static str, String)>,
     /// The query that runs.
     portal: Option<S::Portal>,
     input: Vec<u8>,
@@ -66,7 +79,7 @@ impl<S: DatabaseSession> QuerySession<S> {
                 "replication connections are not supported",
             ));
         }
-        let told = settings::negotiate(login)?;
+        let settings = settings::startup::registry(login)?;
         let entered = server
             .sessions()
             .enter(login.cancel_key_len())
@@ -78,21 +91,31 @@ impl<S: DatabaseSession> QuerySession<S> {
                 )
             })?;
         let process_id = entered.process_id();
+        let (context, woken) = SessionContext::new(settings, Arc::clone(server.hub()), process_id);
+        let client = Client {
+            login,
+            process_id,
+            context: context.clone(),
+        };
         let session = server
             .database()
-            .connect(Client { login, process_id })
+            .connect(client)
             .await
             .map_err(ErrorResponse::into_fatal)?;
         entered.on_cancel(session.interrupt());
         let mut out = Vec::with_capacity(512);
+        let told = context.reported();
         for (name, value) in &told {
-            protocol::put_parameter_status(&mut out, name, value);
+            protocol::put_parameter_status(&mut out, name, value.as_bytes());
         }
         protocol::put_backend_key_data(&mut out, process_id, entered.key());
         protocol::put_ready_for_query(&mut out, session.transaction_status());
         Ok(Self {
             _entered: entered,
             session,
+            context,
+            woken,
+            told,
             portal: None,
             input: Vec::new(),
             taken: 0,
@@ -136,6 +159,7 @@ impl<S: DatabaseSession> QuerySession<S> {
                     self.send()
                 };
             } else if self.handle_message().await {
+                self.report_notifications();
                 if !self.out.is_empty() {
                     return self.send();
                 }
@@ -188,6 +212,9 @@ impl<S: DatabaseSession> QuerySession<S> {
 
     fn fail(&mut self, error: ErrorResponse) -> bool {
         error.put(&mut self.out);
+        if self.session.transaction_status() == TransactionStatus::Idle {
+            self.context.rollback();
+        }
         match error.severity() {
             Severity::Error | Severity::Notice | Severity::Warning => self.end_query(),
             Severity::Fatal => {
@@ -201,8 +228,50 @@ impl<S: DatabaseSession> QuerySession<S> {
     /// PostgreSQL sends what it has at each ReadyForQuery.
     fn end_query(&mut self) -> bool {
         self.portal = None;
+        if self.session.transaction_status() == TransactionStatus::Idle {
+            self.context.commit();
+        }
+        self.report_settings();
+        self.report_notifications();
         protocol::put_ready_for_query(&mut self.out, self.session.transaction_status());
         true
+    }
+
+    /// PostgreSQL tells of settings once for each query, however often they changed.
+    fn report_settings(&mut self) {
+        let Some(now) = self.context.take_changed() else {
+            return;
+        };
+        for (old, (name, value)) in self.told.iter_mut().zip(now) {
+            if old.1 != value {
+                protocol::put_parameter_status(&mut self.out, name, value.as_bytes());
+                old.1 = value;
+            }
+        }
+    }
+
+    /// Within a transaction block they wait.
+    fn report_notifications(&mut self) {
+        if self.session.transaction_status() == TransactionStatus::Idle {
+            for letter in self.context.take_notifications() {
+                protocol::put_notification(&mut self.out, &letter);
+            }
+        }
+    }
+
+    /// Done when there is something to be told though the client has not asked: call
+    /// [`QuerySession::advance`] then. Outside of [`Turn::Wait`] there is no need to listen.
+    pub fn woken(&self) -> impl Future<Output = ()> + Send + use<S> {
+        let listens = self.session.transaction_status() == TransactionStatus::Idle
+            && self.context.is_listening();
+        let woken = listens.then(|| self.woken.clone());
+        async move {
+            match woken {
+                // The sender lives in the hub as long as the session listens.
+                Some(woken) => drop(woken.recv().await),
+                None => core::future::pending().await,
+            }
+        }
     }
 
     /// Takes one message. True: there is none, or the client should have its answer at once.

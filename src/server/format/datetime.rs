@@ -383,12 +383,50 @@ enum Zone {
     Named(TimeZone),
 }
 
-/// A zone of the IANA database.
+/// A zone by a name that [`zone_name`] gave, or by that of the IANA database.
 pub(crate) fn zone(name: &str) -> Option<TimeZone> {
     if name.eq_ignore_ascii_case("utc") || name.eq_ignore_ascii_case("gmt") {
         return Some(TimeZone::UTC);
     }
-    TimeZone::get(name).ok()
+    TimeZone::get(name)
+        .ok()
+        .or_else(|| TimeZone::posix(name).ok())
+}
+
+/// The name of a zone as it is shown, for what SET TIME ZONE takes: a name of the IANA database, a
+/// POSIX rule, or hours east of UTC.
+pub(crate) fn zone_name(given: &str) -> Option<String> {
+    if given.eq_ignore_ascii_case("default") || given.eq_ignore_ascii_case("utc") {
+        return Some("UTC".into());
+    }
+    let number = given.strip_prefix(['+', '-']).unwrap_or(given);
+    if number.starts_with(|c: char| c.is_ascii_digit()) {
+        let mut rest = Text(number);
+        let hours = rest.number().ok()?;
+        let minutes = if rest.byte(b':') {
+            rest.number().ok()?
+        } else {
+            0
+        };
+        if hours > 15 || minutes > 59 || rest.end().is_err() {
+            return None;
+        }
+        // POSIX counts to the west.
+        let (east, west) = if given.starts_with('-') {
+            ('-', '+')
+        } else {
+            ('+', '-')
+        };
+        let minutes = match minutes {
+            0 => String::new(),
+            minutes => format!(":{minutes:02}"),
+        };
+        return Some(format!(
+            "<{east}{hours:02}{minutes}>{west}{hours:02}{minutes}"
+        ));
+    }
+    let zone = zone(given)?;
+    Some(zone.iana_name().unwrap_or(given).to_owned())
 }
 
 fn checked_days((year, month, day): (i64, i64, i64), before: bool) -> Result<i64, Bad> {

@@ -236,7 +236,7 @@ fn integer<T: std::str::FromStr<Err = std::num::ParseIntError>>(
 }
 
 /// Unique prefixes of the words count, as in PostgreSQL.
-fn boolean(text: &str) -> Option<bool> {
+pub(crate) fn boolean(text: &str) -> Option<bool> {
     let lower = text.to_ascii_lowercase();
     let begins = |word: &str, least: usize| lower.len() >= least && word.starts_with(&lower);
     match lower.as_str() {
