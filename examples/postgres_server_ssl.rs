@@ -172,10 +172,20 @@ async fn serve(server: &PgServer<EmbeddedDatabase>, args: &Args) -> Result<(), B
         signal(SignalKind::interrupt())?,
         signal(SignalKind::terminate())?,
     );
+    let mut hangup = signal(SignalKind::hangup())?;
+    let door = server.front_door().clone();
     let stop = async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => return,
+                _ = terminate.recv() => return,
+                // As PostgreSQL: files are read anew. What is wrong with them is logged, and the
+                // old ones stay in force.
+                _ = hangup.recv() => {
+                    let door = door.clone();
+                    let _ = tokio::task::spawn_blocking(move || door.reload()).await;
+                }
+            }
         }
     };
     server.serve_on(listeners, stop).await?;

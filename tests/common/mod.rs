@@ -19,7 +19,7 @@ use std::time::Duration;
 use pgtls::runtimes::Listeners;
 use pgtls::server::Database;
 use pgtls::{
-    CertificateManager, EmbeddedDatabase, PgServer, PgServerBuilder, SslConfig, SslMode,
+    CertificateManager, EmbeddedDatabase, FrontDoor, PgServer, PgServerBuilder, SslConfig, SslMode,
     TestCertificates,
 };
 use tempfile::TempDir;
@@ -95,6 +95,7 @@ impl Runtime {
 /// A server that stops, and must have stopped, when dropped.
 pub struct Server {
     pub address: SocketAddr,
+    pub door: FrontDoor,
     stop: Option<tokio::sync::oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -118,6 +119,7 @@ impl Server {
             .address("127.0.0.1:0".parse().unwrap())
             .build(Arc::new(database))
             .unwrap();
+        let door = server.front_door().clone();
         let listeners = server.bind().unwrap();
         let address = listeners.local_addr().unwrap();
         let (stop, stopped) = tokio::sync::oneshot::channel();
@@ -129,6 +131,7 @@ impl Server {
         });
         Self {
             address,
+            door,
             stop: Some(stop),
             thread: Some(thread),
         }

@@ -53,6 +53,19 @@ pub fn meet_from(
     peer: &str,
     hosts: &[(&str, &str)],
 ) -> Met {
+    meet_while(door, config, host, user, peer, hosts, &mut || {})
+}
+
+/// While something happens between the client's connection and its first byte.
+pub fn meet_while(
+    door: &FrontDoor,
+    config: &Arc<ClientConfig>,
+    host: &str,
+    user: &str,
+    peer: &str,
+    hosts: &[(&str, &str)],
+    meanwhile: &mut dyn FnMut(),
+) -> Met {
     let name = ServerName::try_from(host.to_owned()).unwrap();
     let mut met = Met {
         session: None,
@@ -64,6 +77,7 @@ pub fn meet_from(
     let peer: SocketAddr = peer.parse().unwrap();
     let peer = Peer::Tcp(peer);
     let mut handshake = door.handshake(&peer);
+    meanwhile();
     met.client
         .writer()
         .write_all(&startup(&[("user", user)]))
