@@ -56,6 +56,7 @@ where
     loop {
         match login.machine.poll_output() {
             Output::Ask(mut question) => {
+                let peer = *login.machine.peer();
                 let decided = async {
                     resolve_hosts::<R>(&mut question).await;
                     door.decide(&question, &peer).await
@@ -69,28 +70,28 @@ where
             }
             Output::Cancel(request) => return Accepted::Cancel(request, login.io),
             Output::Close(close) => {
-                door.note_refused(&peer, &close);
+                door.note_refused(login.machine.peer(), &close);
                 if spoke {
                     linger::<R, S>(&mut login.io).await;
                 }
                 return Accepted::Refused(close);
             }
             Output::Done(session) => {
-                door.note_admitted(&peer, session.login(), login.now::<R>());
+                door.note_admitted(session.peer(), session.login(), login.now::<R>());
                 return Accepted::Session(Stream::new(login.io, *session, login.rest));
             }
             Output::Send(bytes) => {
                 spoke = true;
                 match login.send::<R>(&bytes, deadline.as_mut()).await {
                     Ok(()) => {}
-                    Err(e) => return lost(door, &peer, &e),
+                    Err(e) => return lost(door, login.machine.peer(), &e),
                 }
             }
             Output::Wait(_) => {
                 spoke = false;
                 match login.receive::<R>(deadline.as_mut()).await {
                     Ok(()) => {}
-                    Err(e) => return lost(door, &peer, &e),
+                    Err(e) => return lost(door, login.machine.peer(), &e),
                 }
             }
         }

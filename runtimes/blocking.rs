@@ -22,7 +22,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 use self::executor::{Sleep, block_on, in_a_thread};
 use super::stream;
 use super::{Accepted, Parts, Runtime};
-use crate::{FrontDoor, Login, Peer};
+use crate::{FrontDoor, Login, Peer, Proxied};
 #[cfg(feature = "server")]
 use crate::{PgServer, runtimes::Listeners, server::Database};
 
@@ -208,6 +208,18 @@ impl<S: Socket + Unpin> Stream<S> {
     #[must_use]
     pub fn login(&self) -> &Login {
         self.0.login()
+    }
+
+    /// Who is at the other end: the client, also behind a proxy.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        self.0.peer()
+    }
+
+    /// What a proxy said, if the connection came through one.
+    #[must_use]
+    pub fn proxied(&self) -> Option<&Proxied> {
+        self.0.proxied()
     }
 
     /// The transport underneath, for its addresses and options. Reading or writing it breaks TLS.

@@ -8,7 +8,7 @@ use std::io::{self, IoSlice, Write};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::with_scratch;
-use crate::{Login, Session};
+use crate::{Login, Peer, Proxied, Session};
 
 /// An admitted connection: reads and writes plaintext, whatever the transport carries.
 ///
@@ -80,6 +80,18 @@ impl<S> Stream<S> {
             rest: self.rest,
             closing: self.closing,
         }
+    }
+
+    /// Who is at the other end: the client, also behind a proxy.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        self.session.peer()
+    }
+
+    /// What a proxy said, if the connection came through one.
+    #[must_use]
+    pub fn proxied(&self) -> Option<&Proxied> {
+        self.session.proxied()
     }
 
     /// The transport underneath, for its addresses and options. Reading or writing it breaks TLS.

@@ -22,7 +22,7 @@ use ::tokio::time::Sleep;
 #[cfg(feature = "server")]
 use super::Listeners;
 use super::{Accepted, Parts, Runtime};
-use crate::{FrontDoor, Login, Peer};
+use crate::{FrontDoor, Login, Peer, Proxied};
 
 struct Tokio;
 
@@ -181,6 +181,18 @@ impl<S> Stream<S> {
         self.0
             .map_transport(|Compat(transport)| transport)
             .into_parts()
+    }
+
+    /// Who is at the other end: the client, also behind a proxy.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        self.0.peer()
+    }
+
+    /// What a proxy said, if the connection came through one.
+    #[must_use]
+    pub fn proxied(&self) -> Option<&Proxied> {
+        self.0.proxied()
     }
 
     /// The transport underneath, for its addresses and options. Reading or writing it breaks TLS.

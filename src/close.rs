@@ -139,6 +139,9 @@ pub enum Reason {
         /// The database asked for.
         database: String,
     },
+    /// A trusted proxy's connection did not begin with a header. Silent.
+    #[error("no valid PROXY protocol header from an address that is configured as a proxy's")]
+    ProxyHeader,
     /// `replication` is neither `database` nor a boolean. 22023.
     #[error("invalid value for parameter \"replication\": \"{0}\"")]
     ReplicationValue(String),
@@ -186,6 +189,7 @@ impl Reason {
             | Self::IncompletePacket
             | Self::InvalidLength(_)
             | Self::Layout
+            | Self::ProxyHeader
             | Self::Tls(_)
             | Self::TooManyBytes => SqlState::PROTOCOL_VIOLATION,
         }

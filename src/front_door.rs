@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
+use ipnet::IpNet;
 use rustls::ServerConfig;
 
 use crate::access::decide::{Access, From, Knock};
@@ -98,6 +99,7 @@ struct Shared {
     secrets: Option<Arc<dyn AnyStore>>,
     login_timeout: Duration,
     room: Arc<Room>,
+    proxies: Vec<IpNet>,
 }
 
 /// How many connections there are, and may be.
@@ -346,6 +348,7 @@ impl FrontDoor {
                 auth_method: AuthMethod::Trust,
                 access: RwLock::default(),
                 room: Arc::new(Room::new(usize::MAX, HalfOpenLimits::default())),
+                proxies: Vec::new(),
                 secrets: None,
             }),
         }
@@ -447,6 +450,26 @@ impl FrontDoor {
         })
     }
 
+    /// The networks of proxies that speak the PROXY protocol, version 1 or 2 (HAProxy's
+    /// `proxy-protocol.txt`); none unless said.
+    ///
+    /// A TCP connection from there has to begin with a header, within the login timeout, or it is
+    /// closed without a word. Rules, limits and logs then see the client that the header names;
+    /// [`Session::proxied`](crate::Session::proxied) keeps the rest. From anywhere else a header
+    /// is not a packet, and closed as such: nobody can claim to be somebody else.
+    #[must_use]
+    pub fn proxies(self, trusted: impl IntoIterator<Item = IpNet>) -> Self {
+        self.change(|shared| shared.proxies = trusted.into_iter().collect())
+    }
+
+    fn is_proxy(&self, peer: &Peer) -> bool {
+        let Peer::Tcp(address) = peer else {
+            return false;
+        };
+        let ip = address.ip().to_canonical();
+        self.shared.proxies.iter().any(|net| net.contains(&ip))
+    }
+
     /// How many connections there are that are not logged in.
     #[must_use]
     pub fn half_open(&self) -> usize {
@@ -479,6 +502,7 @@ impl FrontDoor {
                 old.room.max_sessions,
                 old.room.half_open.limits(),
             )),
+            proxies: old.proxies.clone(),
         };
         change(&mut shared);
         Self {
@@ -522,6 +546,7 @@ impl FrontDoor {
             rules,
             snapshot.select.clone(),
             peer,
+            self.is_proxy(peer),
             Arc::clone(&self.shared.room),
         )
     }

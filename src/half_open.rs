@@ -250,7 +250,6 @@ impl Waiting {
 
 impl Place {
     /// The client turned out to be somebody else.
-    #[cfg(test)]
     pub(crate) fn belongs_to(&self, peer: &Peer) {
         let origin = Origin::of(peer);
         let mut waiting = self.among.waiting();

@@ -10,6 +10,7 @@ use crate::connection::{Action, Answer, Connection, Question, Step, Upgrade};
 use crate::front_door::{Peer, Room};
 use crate::half_open::{Place, TooMuch};
 use crate::policy::Rules;
+use crate::proxy::{Malformed, Proxied, ProxyStep};
 use crate::session::Session;
 use crate::tls::session::{Plaintext, Select, TlsSession};
 use crate::wire::request::{CancelRequest, MAX_PACKET};
@@ -55,6 +56,10 @@ pub struct Handshake {
     over: bool,
     /// Among the half-open ones.
     place: Place,
+    peer: Peer,
+    /// A proxy's header is awaited.
+    proxy: Option<ProxyStep>,
+    proxied: Option<Arc<Proxied>>,
     room: Arc<Room>,
 }
 
@@ -74,8 +79,19 @@ impl Handshake {
         rules: Rules,
         select: Option<Arc<dyn Select + Send + Sync>>,
         peer: &Peer,
+        behind_proxy: bool,
         room: Arc<Room>,
     ) -> Self {
+        let proxy = match peer {
+            Peer::Tcp(address) if behind_proxy => Some(ProxyStep::new(*address)),
+            _ => None,
+        };
+        // The proxy's address is that of all its clients.
+        let counted_as = if proxy.is_some() {
+            &Peer::Unknown
+        } else {
+            peer
+        };
         Self {
             connection: Connection::new(rules),
             select,
@@ -87,9 +103,25 @@ impl Handshake {
             order: None,
             peer_closed: false,
             over: false,
-            place: room.half_open.enter(peer),
+            place: room.half_open.enter(counted_as),
+            peer: *peer,
+            proxy,
+            proxied: None,
             room,
         }
+    }
+
+    /// Who is at the other end: the client, once a proxy has named it.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// What a proxy said, if the connection came through one
+    /// ([`FrontDoor::proxies`](crate::FrontDoor::proxies)).
+    #[must_use]
+    pub fn proxied(&self) -> Option<&Proxied> {
+        self.proxied.as_deref()
     }
 
     /// Takes raw bytes from the transport and returns how many; the rest must be offered again
@@ -98,6 +130,10 @@ impl Handshake {
         let mut rest = raw;
         while !self.over && self.order.is_none() && !rest.is_empty() {
             let before = rest.len();
+            if self.proxy.is_some() {
+                self.receive_header(&mut rest);
+                continue;
+            }
             match &self.tls {
                 Some(_) => self.receive(&mut rest),
                 None => self.receive_plain(&mut rest),
@@ -119,6 +155,9 @@ impl Handshake {
         if self.place.is_evicted() {
             // Whoever drives a blocking socket was told by its end.
             return self.hang_up(Reason::Evicted);
+        }
+        if self.proxy.as_ref().is_some_and(|p| !p.is_empty()) {
+            return self.hang_up(Reason::ProxyHeader);
         }
         self.peer_closed = true;
         self.advance(now);
@@ -173,6 +212,23 @@ impl Handshake {
     #[cfg(any(test, feature = "_fuzzing"))]
     pub(crate) fn buffered(&self) -> usize {
         self.input.capacity()
+    }
+
+    /// Feeds the proxy's header.
+    fn receive_header(&mut self, rest: &mut &[u8]) {
+        let Some(step) = &mut self.proxy else { return };
+        match step.receive(rest) {
+            Ok(None) => {}
+            Ok(Some(proxied)) => {
+                self.proxy = None;
+                if let Some(client) = proxied.client() {
+                    self.peer = Peer::Tcp(client);
+                    self.place.belongs_to(&self.peer);
+                }
+                self.proxied = Some(Arc::new(proxied));
+            }
+            Err(Malformed) => self.hang_up(Reason::ProxyHeader),
+        }
     }
 
     fn receive_plain(&mut self, rest: &mut &[u8]) {
@@ -236,6 +292,7 @@ impl Handshake {
                     self.place.leave();
                     let session = Session::new(
                         login,
+                        (self.peer, self.proxied.take()),
                         permit,
                         self.tls.take(),
                         std::mem::take(&mut self.held),

@@ -105,6 +105,7 @@ mod half_open;
 mod handshake;
 mod login;
 mod policy;
+mod proxy;
 #[cfg(any(
     feature = "tokio",
     feature = "async-std",
@@ -146,8 +147,11 @@ pub use half_open::{
     MAX_LOGIN_BYTES,
 };
 pub use handshake::{Handshake, Output};
+/// A network in CIDR notation, for [`FrontDoor::proxies`].
+pub use ipnet::IpNet;
 pub use login::{Login, ProtocolVersion, Replication, Startup};
 pub use policy::{DEFAULT_LOGIN_TIMEOUT, Encryption, Rules};
+pub use proxy::{Proxied, ProxiedTls};
 /// The TLS library, for [`FrontDoor::with_rustls`].
 pub use rustls;
 #[cfg(feature = "server")]

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
+use std::sync::Arc;
 
 use rustls::server::ClientHello;
 
-use crate::front_door::SessionPermit;
+use crate::front_door::{Peer, SessionPermit};
 use crate::login::Login;
+use crate::proxy::Proxied;
 use crate::tls::session::{Choice, Plaintext, Refusal, Select, TlsSession};
 
 /// How much may wait for a plain transport, as rustls has it for TLS.
@@ -25,6 +27,7 @@ pub struct Session {
     received: Vec<u8>,
     taken: usize,
     eof: bool,
+    from: (Peer, Option<Arc<Proxied>>),
     /// Counts it while it lives.
     _permit: SessionPermit,
 }
@@ -52,6 +55,7 @@ impl Select for NoMoreHellos {
 impl Session {
     pub(crate) fn new(
         login: Box<Login>,
+        from: (Peer, Option<Arc<Proxied>>),
         permit: SessionPermit,
         tls: Option<TlsSession>,
         held: Vec<u8>,
@@ -64,6 +68,7 @@ impl Session {
             received,
             taken: 0,
             eof: false,
+            from,
             _permit: permit,
         }
     }
@@ -72,6 +77,19 @@ impl Session {
     #[must_use]
     pub fn login(&self) -> &Login {
         &self.login
+    }
+
+    /// Who is at the other end: the client, also behind a proxy.
+    #[must_use]
+    pub fn peer(&self) -> &Peer {
+        &self.from.0
+    }
+
+    /// What a proxy said, if the connection came through one
+    /// ([`FrontDoor::proxies`](crate::FrontDoor::proxies)).
+    #[must_use]
+    pub fn proxied(&self) -> Option<&Proxied> {
+        self.from.1.as_deref()
     }
 
     /// Whether the connection is encrypted.

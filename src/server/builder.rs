@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::access::ident::IdentMaps;
 use crate::access::rules::AccessRules;
 use crate::auth::AuthMethod;
@@ -56,6 +58,7 @@ pub struct PgServerBuilder {
     max_half_open: usize,
     max_half_open_per_address: usize,
     max_half_open_bytes: usize,
+    proxies: Vec<IpNet>,
     grace: Duration,
 }
 
@@ -112,6 +115,7 @@ impl Default for PgServerBuilder {
             max_half_open: DEFAULT_MAX_HALF_OPEN,
             max_half_open_per_address: DEFAULT_MAX_HALF_OPEN_PER_ADDRESS,
             max_half_open_bytes: DEFAULT_MAX_HALF_OPEN_BYTES,
+            proxies: Vec::new(),
             grace: DEFAULT_GRACE,
         }
     }
@@ -224,6 +228,12 @@ impl PgServerBuilder {
         self
     }
 
+    /// The networks of proxies that speak the PROXY protocol; see [`FrontDoor::proxies`].
+    pub fn proxies(mut self, trusted: impl IntoIterator<Item = IpNet>) -> Self {
+        self.proxies = trusted.into_iter().collect();
+        self
+    }
+
     /// How long statements in flight may go on when the server is told to stop, 10 s unless said.
     pub fn shutdown_grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
@@ -275,7 +285,8 @@ impl PgServerBuilder {
                 .max_sessions(self.max_connections)
                 .max_half_open(self.max_half_open)
                 .max_half_open_per_address(self.max_half_open_per_address)
-                .max_half_open_bytes(self.max_half_open_bytes),
+                .max_half_open_bytes(self.max_half_open_bytes)
+                .proxies(self.proxies),
             database,
             sessions: Arc::new(Sessions::default()),
             hub: Arc::default(),
