@@ -14,7 +14,8 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use pgtls::runtimes::tokio::Serve;
 use pgtls::{
-    AuthMethod, CertificateManager, EmbeddedDatabase, PgServer, PgServerBuilder, SslConfig, SslMode,
+    AuthMethod, CertificateManager, EmbeddedDatabase, MemoryStore, PgServer, PgServerBuilder,
+    Secret, SslConfig, SslMode,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -72,6 +73,18 @@ enum Auth {
     Cert,
 }
 
+impl Auth {
+    fn method(self) -> AuthMethod {
+        match self {
+            Self::Trust => AuthMethod::Trust,
+            Self::Password => AuthMethod::Password,
+            Self::Md5 => AuthMethod::Md5,
+            Self::ScramSha256 => AuthMethod::ScramSha256,
+            Self::Cert => AuthMethod::Cert,
+        }
+    }
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum Runtime {
     Tokio,
@@ -100,13 +113,16 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     match args.auth {
-        Auth::Trust if args.user.is_empty() => {}
-        Auth::Trust => return Err("--user needs a method with passwords; trust asks nobody".into()),
-        Auth::Password | Auth::Md5 | Auth::ScramSha256 | Auth::Cert => {
-            return Err(
-                "this version has --auth trust only; other methods are not there yet".into(),
-            );
+        Auth::Trust | Auth::Cert if !args.user.is_empty() => {
+            return Err("--user needs a method with passwords; trust and cert ask for none".into());
         }
+        Auth::Password | Auth::Md5 | Auth::ScramSha256 if args.user.is_empty() => {
+            return Err("this method needs passwords; give --user NAME=PASSWORD".into());
+        }
+        Auth::Cert if args.ca.is_none() => {
+            return Err("cert needs --ca, to know whom to believe".into());
+        }
+        Auth::Trust | Auth::Password | Auth::Md5 | Auth::ScramSha256 | Auth::Cert => {}
     }
     match args.runtime {
         Runtime::Tokio => {}
@@ -131,13 +147,28 @@ fn build(args: &Args) -> Result<PgServer<EmbeddedDatabase>, Box<dyn Error>> {
     }
     let mut builder = PgServerBuilder::new()
         .address(args.listen)
-        .auth_method(AuthMethod::Trust)
+        .auth_method(args.auth.method())
+        .secret_store(secrets(args)?)
         .max_connections(args.max_connections)
         .login_timeout(Duration::from_secs(args.login_timeout));
     if args.ssl_mode != SslMode::Disable {
         builder = builder.ssl_config(ssl_config(args)?);
     }
     Ok(builder.build(Arc::new(database))?)
+}
+
+fn secrets(args: &Args) -> Result<MemoryStore, Box<dyn Error>> {
+    let store = MemoryStore::new();
+    for pair in &args.user {
+        let (name, password) = pair.split_once('=').ok_or("--user: write NAME=PASSWORD")?;
+        // With a SCRAM secret the method md5 would be SCRAM, as in PostgreSQL.
+        let secret = match args.auth {
+            Auth::Md5 => Secret::md5(name, password)?,
+            _ => Secret::scram_sha_256(password)?,
+        };
+        store.set(name, secret);
+    }
+    Ok(store)
 }
 
 fn ssl_config(args: &Args) -> Result<SslConfig, Box<dyn Error>> {

@@ -57,15 +57,12 @@ where
         match login.machine.poll_output() {
             Output::Ask(mut question) => {
                 let peer = *login.machine.peer();
-                let decided = async {
+                let decision = async {
                     resolve_hosts::<R>(&mut question).await;
                     door.decide(&question, &peer).await
                 };
-                let decided = within(pin!(decided), deadline.as_mut()).await;
-                let now = login.now::<R>();
-                match decided {
-                    Some(answer) => login.machine.answer(now, question, answer),
-                    None => login.machine.handle_timeout(now),
+                if let Some(answer) = login.waits::<R, _>(decision, deadline.as_mut()).await {
+                    login.machine.answer(login.now::<R>(), question, answer);
                 }
             }
             Output::Cancel(request) => return Accepted::Cancel(request, login.io),
@@ -79,6 +76,12 @@ where
             Output::Done(session) => {
                 door.note_admitted(session.peer(), session.login(), login.now::<R>());
                 return Accepted::Session(Stream::new(login.io, *session, login.rest));
+            }
+            Output::LookUp(lookup) => {
+                let store = door.look_up(&lookup);
+                if let Some(found) = login.waits::<R, _>(store, deadline.as_mut()).await {
+                    login.machine.found(login.now::<R>(), lookup, found);
+                }
             }
             Output::Send(bytes) => {
                 spoke = true;
@@ -96,19 +99,6 @@ where
             }
         }
     }
-}
-
-/// Waits for what takes its time, but not beyond the deadline.
-async fn within<T>(
-    future: impl Future<Output = T>,
-    mut deadline: Pin<&mut impl Future<Output = ()>>,
-) -> Option<T> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match future.as_mut().poll(cx) {
-        Poll::Ready(value) => Poll::Ready(Some(value)),
-        Poll::Pending => deadline.as_mut().poll(cx).map(|()| None),
-    })
-    .await
 }
 
 fn lost<T, S>(door: &FrontDoor, peer: &Peer, error: &io::Error) -> Accepted<T, S> {
@@ -161,7 +151,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Login<S> {
         .await
     }
 
-    /// While the client keeps it waiting: whether the machine has closed.
+    /// Waits for what is looked up somewhere. `None` if the machine closed meanwhile.
+    async fn waits<R: Runtime, T>(
+        &mut self,
+        future: impl Future<Output = T>,
+        mut deadline: Pin<&mut R::Sleep>,
+    ) -> Option<T> {
+        let mut future = pin!(future);
+        poll_fn(|cx| match future.as_mut().poll(cx) {
+            Poll::Ready(value) => Poll::Ready(Some(value)),
+            Poll::Pending if self.is_over::<R>(cx, deadline.as_mut()) => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
+    }
+
+    /// While it is kept waiting: whether the machine has closed.
     fn is_over<R: Runtime>(&mut self, cx: &mut Context<'_>, deadline: Pin<&mut R::Sleep>) -> bool {
         if deadline.poll(cx).is_ready() {
             self.machine.handle_timeout(self.now::<R>());

@@ -7,6 +7,7 @@
 
 use alloc::{string::String, vec::Vec};
 
+use crate::auth::WrongPassword;
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::login::ProtocolVersion;
 
@@ -93,6 +94,9 @@ pub enum Reason {
     /// The deadline passed. Silent.
     #[error("login was not done in time; raise the login timeout if clients are slow")]
     DeadlinePassed,
+    /// An answer within the login that breaks the protocol, in these words.
+    #[error("{}", with_detail(.0))]
+    Exchange(ErrorResponse),
     /// Direct TLS without ALPN. Silent.
     #[error("received direct SSL connection request without ALPN protocol negotiation extension")]
     DirectTlsWithoutAlpn,
@@ -119,12 +123,23 @@ pub enum Reason {
         "invalid length of startup packet ({0}); the client may not speak the PostgreSQL protocol"
     )]
     InvalidLength(u32),
+    /// A password message with an impossible length word. Silent.
+    #[error("invalid message length ({0}) where a password was expected")]
+    InvalidMessageLength(u32),
     /// The StartupMessage does not end with its terminator. 08P01.
     #[error("invalid startup packet layout: expected terminator as last byte")]
     Layout,
     /// The StartupMessage names no user. 28000.
     #[error("no PostgreSQL user name specified in startup packet")]
     NoUser,
+    /// The client did not prove itself. 28P01.
+    #[error("password authentication failed for user \"{user}\": {cause}")]
+    PasswordFailed {
+        /// The user asked for.
+        user: String,
+        /// Why; the client does not learn it.
+        cause: WrongPassword,
+    },
     /// Plaintext where TLS is required. 28000.
     #[error("SSL is required but no SSL request was received")]
     PlaintextRefused,
@@ -145,6 +160,9 @@ pub enum Reason {
     /// `replication` is neither `database` nor a boolean. 22023.
     #[error("invalid value for parameter \"replication\": \"{0}\"")]
     ReplicationValue(String),
+    /// The user's secret could not be looked up. 57P03.
+    #[error("the password could not be checked: {0}")]
+    SecretUnavailable(String),
     /// The TLS handshake failed, or the stream ended within it. At most an alert.
     #[error("TLS handshake failed: {0}")]
     Tls(String),
@@ -157,6 +175,13 @@ pub enum Reason {
     /// The major version is not 3, or a request came that is not allowed any more. 0A000.
     #[error("unsupported frontend protocol {0}: server supports 3.0 to 3.2")]
     UnsupportedVersion(ProtocolVersion),
+}
+
+fn with_detail(error: &ErrorResponse) -> String {
+    match error.detail() {
+        Some(detail) => alloc::format!("{}: {detail}", error.message()),
+        None => error.message().into(),
+    }
 }
 
 impl Reason {
@@ -178,7 +203,9 @@ impl Reason {
             | Self::Rejected { .. } => SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
             Self::DeadlinePassed => SqlState::QUERY_CANCELED,
             Self::Evicted => SqlState::TOO_MANY_CONNECTIONS,
-            Self::Refused(error) => error.code(),
+            Self::PasswordFailed { .. } => SqlState::INVALID_PASSWORD,
+            Self::Refused(error) | Self::Exchange(error) => error.code(),
+            Self::SecretUnavailable(_) => SqlState::CANNOT_CONNECT_NOW,
             Self::ReplicationValue(_) => SqlState::INVALID_PARAMETER_VALUE,
             Self::UnsupportedVersion(_) => SqlState::FEATURE_NOT_SUPPORTED,
             Self::EndOfStream | Self::Transport(_) => SqlState::CONNECTION_FAILURE,
@@ -188,6 +215,7 @@ impl Reason {
             | Self::EarlyPlaintext(_)
             | Self::IncompletePacket
             | Self::InvalidLength(_)
+            | Self::InvalidMessageLength(_)
             | Self::Layout
             | Self::ProxyHeader
             | Self::Tls(_)

@@ -1,8 +1,13 @@
 //! What all connections share: the configuration in force, and how many sessions there are.
 
+use core::future::{Future, poll_fn};
+use core::panic::AssertUnwindSafe;
+use core::pin::pin;
+use core::task::Poll;
 use std::net::SocketAddr;
+use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use ipnet::IpNet;
@@ -12,10 +17,13 @@ use crate::access::decide::{Access, From, Knock};
 use crate::access::ident::IdentMaps;
 use crate::access::rules::AccessRules;
 use crate::auth::store::AnyStore;
-use crate::auth::{AuthMethod, ClientCertificate, Requirement, SecretStore};
+use crate::auth::{
+    AuthMethod, Challenge, ClientCertificate, Found, MockSecrets, Requirement, SecretStore,
+    StoreError, WrongPassword,
+};
 use crate::close::Close;
 use crate::config::{ConfigError, DAY, SslConfig, SslMode};
-use crate::connection::{Answer, Question};
+use crate::connection::{Answer, Lookup, Question};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::half_open::{HalfOpen, HalfOpenLimits};
 use crate::handshake::Handshake;
@@ -97,6 +105,8 @@ struct Shared {
     auth_method: AuthMethod,
     access: RwLock<Access>,
     secrets: Option<Arc<dyn AnyStore>>,
+    /// Made when first needed, unless it was given.
+    mock: Arc<OnceLock<MockSecrets>>,
     login_timeout: Duration,
     room: Arc<Room>,
     proxies: Vec<IpNet>,
@@ -350,6 +360,7 @@ impl FrontDoor {
                 room: Arc::new(Room::new(usize::MAX, HalfOpenLimits::default())),
                 proxies: Vec::new(),
                 secrets: None,
+                mock: Arc::default(),
             }),
         }
     }
@@ -390,8 +401,17 @@ impl FrontDoor {
     /// Where the users' secrets are. Without a store nobody has one.
     #[must_use]
     pub fn secrets(self, store: impl SecretStore) -> Self {
-        let store: Arc<dyn AnyStore> = Arc::new(store);
+        self.any_secrets(Arc::new(store))
+    }
+
+    pub(crate) fn any_secrets(self, store: Arc<dyn AnyStore>) -> Self {
         self.change(|shared| shared.secrets = Some(store))
+    }
+
+    /// What users that are not there look like; with a random key unless said.
+    #[must_use]
+    pub fn mock_secrets(self, mock: MockSecrets) -> Self {
+        self.change(|shared| shared.mock = Arc::new(OnceLock::from(mock)))
     }
 
     /// The time from accept to the end of the login; 60 s unless said.
@@ -497,6 +517,7 @@ impl FrontDoor {
             auth_method: old.auth_method,
             access: RwLock::new(self.access()),
             secrets: old.secrets.clone(),
+            mock: Arc::clone(&old.mock),
             login_timeout: old.login_timeout,
             room: Arc::new(Room::new(
                 old.room.max_sessions,
@@ -596,6 +617,49 @@ impl FrontDoor {
             }
     }
 
+    /// Looks up the secret that a login needs. An error of the store, or a panic in it, is an
+    /// answer too; that it takes too long is for the owner to notice, who then drops the future.
+    pub async fn look_up(&self, lookup: &Lookup) -> Found {
+        let challenge = match self.challenge() {
+            Ok(challenge) => challenge,
+            Err(error) => {
+                return Found::Unavailable(format!("could not generate random nonce: {error}"));
+            }
+        };
+        let (Some(store), Ok(user)) = (&self.shared.secrets, core::str::from_utf8(lookup.user()))
+        else {
+            return Found::Nothing(WrongPassword::NoSecret, challenge);
+        };
+        match guarded(async { store.secret(user).await }).await {
+            Ok(Some(secret)) if secret.has_expired(since_epoch()) => {
+                Found::Nothing(WrongPassword::Expired, challenge)
+            }
+            Ok(Some(secret)) => Found::Secret(secret, challenge),
+            Ok(None) => Found::Nothing(WrongPassword::NoSecret, challenge),
+            Err(error) => {
+                tracing::error!(
+                    target: "pgtls::auth",
+                    user,
+                    %error,
+                    "the secret store failed; the login is refused"
+                );
+                Found::Unavailable(error.to_string())
+            }
+        }
+    }
+
+    fn challenge(&self) -> Result<Challenge, getrandom::Error> {
+        let mut random = [0; Challenge::RANDOM];
+        getrandom::fill(&mut random)?;
+        if let Some(mock) = self.shared.mock.get() {
+            return Ok(Challenge::new(random, mock));
+        }
+        let mut key = [0; 32];
+        getrandom::fill(&mut key)?;
+        let mock = self.shared.mock.get_or_init(|| MockSecrets::new(key));
+        Ok(Challenge::new(random, mock))
+    }
+
     /// Writes the one line about a client that got in: who, from where, over which TLS. Adapters
     /// call it once per connection.
     pub fn note_admitted(&self, peer: &Peer, login: &Login, took: Duration) {
@@ -655,4 +719,22 @@ impl Drop for SessionPermit {
     fn drop(&mut self) {
         self.room.sessions.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// The time of day, for secrets that end.
+fn since_epoch() -> Duration {
+    #[expect(clippy::disallowed_methods, reason = "secrets end at a time of day")]
+    let now = SystemTime::now();
+    now.duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default()
+}
+
+/// Turns a panic in a store into an error.
+async fn guarded<T>(future: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    let mut future = pin!(future);
+    poll_fn(|cx| {
+        catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))
+            .unwrap_or_else(|_| Poll::Ready(Err(StoreError::new("it panicked"))))
+    })
+    .await
 }

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use crate::auth::Found;
 use crate::close::{Close, Reason};
-use crate::connection::{Action, Answer, Connection, Question, Step, Upgrade};
+use crate::connection::{Action, Answer, Connection, Lookup, Question, Step, Upgrade};
 use crate::front_door::{Peer, Room};
 use crate::half_open::{Place, TooMuch};
 use crate::policy::Rules;
 use crate::proxy::{Malformed, Proxied, ProxyStep};
 use crate::session::Session;
 use crate::tls::session::{Plaintext, Select, TlsSession};
-use crate::wire::request::{CancelRequest, MAX_PACKET};
+use crate::wire::request::CancelRequest;
+use zeroize::Zeroize;
 
 /// What the owner of a [`Handshake`] is to do.
 ///
@@ -30,6 +32,9 @@ pub enum Output {
     Close(Close),
     /// The client is in.
     Done(Box<Session>),
+    /// Look up the user's secret ([`FrontDoor::look_up`](crate::FrontDoor::look_up)) and tell
+    /// [`Handshake::found`].
+    LookUp(Lookup),
     /// Send these bytes.
     Send(Vec<u8>),
     /// Wait for input, the end of the stream, or this time since accept.
@@ -44,7 +49,7 @@ pub struct Handshake {
     select: Option<Arc<dyn Select + Send + Sync>>,
     tls: Option<TlsSession>,
     upgrade: Option<Upgrade>,
-    /// Plaintext received and not consumed: at most one packet.
+    /// Plaintext received and not consumed: at most one packet or message.
     input: Vec<u8>,
     /// Replies that wait for company: they leave with the next flush, in one write.
     held: Vec<u8>,
@@ -195,6 +200,12 @@ impl Handshake {
         self.advance(now);
     }
 
+    /// What became of looking up a secret.
+    pub fn found(&mut self, now: Duration, lookup: Lookup, found: Found) {
+        self.connection.found(lookup, found);
+        self.advance(now);
+    }
+
     /// What to do next. After an input, call until it says `Wait`.
     pub fn poll_output(&mut self) -> Output {
         if !self.out.is_empty() {
@@ -232,7 +243,8 @@ impl Handshake {
     }
 
     fn receive_plain(&mut self, rest: &mut &[u8]) {
-        let room = MAX_PACKET.saturating_sub(self.input.len()).min(rest.len());
+        let max = self.connection.max_input();
+        let room = max.saturating_sub(self.input.len()).min(rest.len());
         if let Some((head, tail)) = rest.split_at_checked(room) {
             self.input.extend_from_slice(head);
             *rest = tail;
@@ -275,8 +287,13 @@ impl Handshake {
     fn advance(&mut self, now: Duration) {
         while !self.over && self.order.is_none() {
             self.pull_plaintext();
+            let secret = self.connection.input_is_secret();
             let Step { consumed, action } = self.connection.handle_input(now, &self.input);
-            self.input.drain(..consumed.min(self.input.len()));
+            let consumed = consumed.min(self.input.len());
+            if secret && let Some(done) = self.input.get_mut(..consumed) {
+                done.zeroize();
+            }
+            self.input.drain(..consumed);
             match action {
                 Action::Admit(login) => {
                     let permit = match self.room.admit() {
@@ -301,6 +318,7 @@ impl Handshake {
                     self.end(Output::Done(Box::new(session)));
                 }
                 Action::Ask(question) => self.order = Some(Output::Ask(question)),
+                Action::LookUp(lookup) => self.order = Some(Output::LookUp(lookup)),
                 Action::BeginTls(upgrade) => self.begin_tls(upgrade),
                 Action::Cancel(request) => self.end(Output::Cancel(request)),
                 Action::Close(close) => self.say_goodbye(close),
@@ -348,7 +366,7 @@ impl Handshake {
         let Some(tls) = &mut self.tls else { return };
         // The end may stand right behind the last bytes.
         loop {
-            match tls.read_up_to(&mut self.input, MAX_PACKET) {
+            match tls.read_up_to(&mut self.input, self.connection.max_input()) {
                 Plaintext::Bytes(_) => {}
                 Plaintext::Empty => return,
                 Plaintext::Closed | Plaintext::Truncated => {

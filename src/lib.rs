@@ -42,6 +42,10 @@
 //!         }
 //!         Output::Cancel(_) | Output::Close(_) => return Ok(()),
 //!         Output::Done(session) => break session,
+//!         Output::LookUp(lookup) => {
+//!             let found = block_on(door.look_up(&lookup));
+//!             handshake.found(accepted.elapsed(), lookup, found);
+//!         }
 //!         Output::Send(bytes) => socket.write_all(&bytes)?,
 //!         Output::Wait(deadline) => {
 //!             let left = deadline.map(|d| d.saturating_sub(accepted.elapsed()));
@@ -127,8 +131,9 @@ pub use access::hba::ConnectionType;
 pub use access::ident::{IdentMaps, NotMapped};
 pub use access::rules::{AccessRules, Rule};
 pub use auth::{
-    AuthMethod, Authenticated, ClientCertificate, DEFAULT_SCRAM_ITERATIONS, Requirement, Secret,
-    SecretError, SecretStore, StoreError, UserMap,
+    AuthMethod, Authenticated, Challenge, ClientCertificate, DEFAULT_SCRAM_ITERATIONS, Found,
+    MemoryStore, MockSecrets, Requirement, Secret, SecretError, SecretStore, StoreError, UserFile,
+    UserFileError, UserFileFault, UserMap, WrongPassword,
 };
 #[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]
 pub use certificates::{CertificateError, CertificateManager, TestCertificates};
@@ -137,7 +142,7 @@ pub use config::{
     CertificateMaterial, CertificateName, CertificateProvider, ClientName, ConfigError, Origin,
     PeerHosts, ServerCertificate, SniRule, SslConfig, SslMode, UnknownSslMode, UserName,
 };
-pub use connection::{Action, Answer, Connection, Question, Step, Upgrade};
+pub use connection::{Action, Answer, Connection, Lookup, Question, Step, Upgrade};
 #[cfg(feature = "sqlite")]
 pub use embedded::{EmbeddedDatabase, EmbeddedPortal, EmbeddedSession, OpenError};
 pub use error_response::{ErrorResponse, Severity, SqlState};

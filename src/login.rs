@@ -8,6 +8,7 @@
 use alloc::{sync::Arc, vec::Vec};
 use core::{fmt, str::Utf8Error};
 
+use crate::auth::AuthMethod;
 use crate::tls::facts::TlsFacts;
 
 /// A protocol version, as in the StartupMessage.
@@ -130,6 +131,8 @@ pub struct Login {
     pub(crate) startup: Startup,
     pub(crate) version: ProtocolVersion,
     pub(crate) tls: Option<Arc<TlsFacts>>,
+    pub(crate) method: AuthMethod,
+    pub(crate) rule: Option<Arc<str>>,
 }
 
 impl Login {
@@ -207,6 +210,18 @@ impl Login {
         } else {
             4
         }
+    }
+
+    /// The method that let it in.
+    #[must_use]
+    pub fn method(&self) -> AuthMethod {
+        self.method
+    }
+
+    /// Where the access rule stands that decided, if one did: `pg_hba.conf:12`.
+    #[must_use]
+    pub fn rule(&self) -> Option<&str> {
+        self.rule.as_deref()
     }
 
     /// What is known of the TLS session; `None` over plaintext. Never taken from what the client

@@ -181,6 +181,14 @@ impl Secret {
     }
 }
 
+impl fmt::Debug for ScramKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ScramKeys")
+            .field("iterations", &self.iterations)
+            .finish_non_exhaustive()
+    }
+}
+
 impl From<Kind> for Secret {
     fn from(kind: Kind) -> Self {
         Self {

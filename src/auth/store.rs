@@ -1,9 +1,11 @@
 //! Where secrets come from.
 
-use alloc::boxed::Box;
+use alloc::{boxed::Box, string::String, sync::Arc};
 use core::future::Future;
 use core::pin::Pin;
 use core::{error::Error, fmt};
+use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
 
 use crate::auth::Secret;
 
@@ -52,11 +54,83 @@ pub trait SecretStore: Send + Sync + 'static {
     }
 }
 
+impl<S: SecretStore> SecretStore for Arc<S> {
+    fn secret(
+        &self,
+        user: &str,
+    ) -> impl Future<Output = Result<Option<Secret>, StoreError>> + Send {
+        S::secret(self, user)
+    }
+
+    fn is_member(
+        &self,
+        user: &str,
+        role: &str,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        S::is_member(self, user, role)
+    }
+}
+
+/// Secrets in memory. Clones share them; a change counts from the next login on.
+///
+/// ```
+/// use pgtls::{MemoryStore, Secret};
+///
+/// let store = MemoryStore::new();
+/// store.set("alice", Secret::scram_sha_256("correct horse")?);
+/// assert!(store.remove("alice"));
+/// # Ok::<(), pgtls::SecretError>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    users: Arc<RwLock<HashMap<String, Secret>>>,
+}
+
+impl MemoryStore {
+    /// A store without users.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Gives a user this secret, in place of the one it had.
+    pub fn set(&self, user: impl Into<String>, secret: Secret) {
+        self.users
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(user.into(), secret);
+    }
+
+    /// Forgets a user. False if there was none.
+    pub fn remove(&self, user: &str) -> bool {
+        self.users
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(user)
+            .is_some()
+    }
+}
+
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
+    }
+}
+
+impl SecretStore for MemoryStore {
+    fn secret(
+        &self,
+        user: &str,
+    ) -> impl Future<Output = Result<Option<Secret>, StoreError>> + Send {
+        let users = self.users.read().unwrap_or_else(PoisonError::into_inner);
+        core::future::ready(Ok(users.get(user).cloned()))
+    }
+}
+
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
 /// [`SecretStore`] without its type.
 pub(crate) trait AnyStore: Send + Sync {
-    #[expect(dead_code, reason = "methods with passwords ask it")]
     fn secret<'a>(&'a self, user: &'a str) -> Answer<'a, Option<Secret>>;
     fn is_member<'a>(&'a self, user: &'a str, role: &'a str) -> Answer<'a, bool>;
 }

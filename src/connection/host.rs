@@ -31,6 +31,14 @@ impl HostProof {
         }
     }
 
+    pub(super) fn into_result(self) -> Result<(), Mismatch> {
+        match self {
+            Self::Failed(why) => Err(why),
+            Self::Given | Self::NotWanted => Ok(()),
+            Self::Open(_) => Err(Mismatch::HostOpen),
+        }
+    }
+
     pub(super) fn open(&self) -> &[String] {
         match self {
             Self::Open(names) => names,

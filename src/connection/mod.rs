@@ -15,14 +15,15 @@ use alloc::{boxed::Box, string::String, sync::Arc};
 use core::net::IpAddr;
 use core::time::Duration;
 
-use crate::auth::Requirement;
+use crate::auth::exchange::Exchange;
+use crate::auth::{Found, Requirement};
 use crate::close::{Close, Reason};
 use crate::error_response::ErrorResponse;
 use crate::login::{Login, Startup};
 use crate::policy::Rules;
 use crate::tls::facts::TlsFacts;
 use crate::wire::reply::Reply;
-use crate::wire::request::CancelRequest;
+use crate::wire::request::{CancelRequest, MAX_PACKET};
 
 use host::HostProof;
 use state::State;
@@ -59,6 +60,8 @@ pub enum Action {
     Cancel(CancelRequest),
     /// Say the farewell, if there is one, and close.
     Close(Close),
+    /// Look up the user's secret and tell [`Connection::found`].
+    LookUp(Lookup),
     /// Wait for more input, the end of the stream or the deadline.
     NeedInput,
     /// Send this, then call again with what is left of the input.
@@ -119,6 +122,49 @@ impl Question {
     }
 }
 
+/// A login whose method needs the user's secret. It is spent by [`Connection::found`] and cannot
+/// be made outside.
+#[derive(Debug)]
+pub struct Lookup {
+    attempt: Box<Attempt>,
+}
+
+impl Lookup {
+    /// Whose secret it is.
+    #[must_use]
+    pub fn user(&self) -> &[u8] {
+        &self.attempt.startup.user
+    }
+
+    /// What the client said.
+    #[must_use]
+    pub fn startup(&self) -> &Startup {
+        &self.attempt.startup
+    }
+
+    /// What the login has to bring.
+    #[must_use]
+    pub fn requirement(&self) -> &Requirement {
+        &self.attempt.requirement
+    }
+}
+
+/// A login under way, and what it has to bring.
+#[derive(Debug)]
+struct Attempt {
+    startup: Startup,
+    tls: Option<Arc<TlsFacts>>,
+    host: HostProof,
+    requirement: Requirement,
+}
+
+/// An attempt whose client was asked to prove itself.
+#[derive(Debug)]
+struct Answering {
+    attempt: Attempt,
+    exchange: Exchange,
+}
+
 /// The decision about a login.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -172,8 +218,8 @@ impl Connection {
 
     /// Takes `input`: all plaintext bytes received and not consumed yet, none if there are none.
     ///
-    /// Call again after every action but `NeedInput` and the final ones. While an [`Upgrade`] or
-    /// a [`Question`] is out nothing is consumed.
+    /// Call again after every action but `NeedInput` and the final ones. While an [`Upgrade`], a
+    /// [`Question`] or a [`Lookup`] is out nothing is consumed.
     pub fn handle_input(&mut self, now: Duration, input: &[u8]) -> Step {
         if self.is_late(now) {
             return self.close(0, Close::silent(Reason::DeadlinePassed));
@@ -188,6 +234,11 @@ impl Connection {
                 consumed: 0,
                 action: Action::NeedInput,
             };
+        }
+        if let State::Answering(answering) = &self.state {
+            let fault = answering.exchange.end_of_stream(!rest.is_empty());
+            let close = state::failed(fault, &answering.attempt);
+            return self.close(0, close);
         }
         let reason = if matches!(self.state, State::Upgrading) {
             Reason::Tls("the client closed the connection during the handshake".into())
@@ -223,6 +274,25 @@ impl Connection {
     /// The decision about a login. Call [`Connection::handle_input`] next.
     pub fn answer(&mut self, question: Question, answer: Answer) {
         self.state.answer(&self.rules, question, answer);
+    }
+
+    /// What became of looking up a secret. Call [`Connection::handle_input`] next.
+    pub fn found(&mut self, lookup: Lookup, found: Found) {
+        self.state.found(lookup, found);
+    }
+
+    /// How many bytes of input can be needed at once.
+    pub(crate) fn max_input(&self) -> usize {
+        match &self.state {
+            // A type byte goes before the length word.
+            State::Answering(answering) => answering.exchange.max().saturating_add(1),
+            _ => MAX_PACKET,
+        }
+    }
+
+    /// Whether the input may hold a password, or a proof of one.
+    pub(crate) fn input_is_secret(&self) -> bool {
+        matches!(self.state, State::Answering(_))
     }
 
     /// When [`Connection::handle_timeout`] has something to do: the one deadline, counted from

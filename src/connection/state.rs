@@ -13,16 +13,20 @@
 
 use alloc::{boxed::Box, string::String, sync::Arc};
 
-use crate::auth::{self, Authenticated, ClientCertificate, Requirement};
+use crate::auth::exchange::{self, Fault, Progress};
+use crate::auth::{AuthMethod, Authenticated, ClientCertificate, Found, Verdict, identity};
 use crate::close::{Close, Reason, Request};
 use crate::connection::host::HostProof;
-use crate::connection::{Action, Answer, Connection, Question, Step, Upgrade};
+use crate::connection::{
+    Action, Answer, Answering, Attempt, Connection, Lookup, Question, Step, Upgrade,
+};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::login::{Login, ProtocolVersion, Startup};
 use crate::policy::{Encryption, Rules};
-use crate::tls::ALPN;
 use crate::tls::facts::TlsFacts;
-use crate::tls::identity::{self, Mismatch};
+use crate::tls::identity::poisoned_name;
+use crate::tls::{ALPN, binding};
+use crate::wire::password;
 use crate::wire::reply::Reply;
 use crate::wire::request::{self, Packet, StartupFault};
 
@@ -42,14 +46,22 @@ pub(super) struct Negotiation {
 pub(super) enum State {
     /// Decided: admit in the next step.
     Admitting(Box<Login>),
+    /// The client was asked to prove itself.
+    Answering(Box<Answering>),
     /// A [`Question`] is out.
     Asking,
     /// Decided: AuthenticationOk in the next step.
     Authenticated(Authenticated, Box<Login>),
     /// Decided: close in the next step.
     Closing(Close),
+    /// What the client is asked stands: ask in the next step.
+    Challenging(Reply, Box<Answering>),
     /// Not a byte was consumed: direct TLS is still possible.
     First,
+    /// A [`Lookup`] is out.
+    LookingUp,
+    /// A secret is needed: ask for it in the next step.
+    NeedingSecret(Box<Attempt>),
     /// Packets are read.
     Negotiating,
     /// The last action was final.
@@ -78,7 +90,7 @@ impl State {
         }
         *self = if upgrade.direct && facts.alpn() != Some(ALPN) {
             Self::Closing(Close::silent(Reason::DirectTlsWithoutAlpn))
-        } else if let Some(why) = identity::poisoned_name(&facts) {
+        } else if let Some(why) = poisoned_name(&facts) {
             // PostgreSQL gives up at the end of the handshake (`be_tls_open_server`).
             Self::Closing(Close::silent(Reason::Tls(alloc::format!("{why}"))))
         } else {
@@ -91,10 +103,14 @@ impl State {
         if !matches!(self, Self::Asking) {
             return;
         }
-        *self = match decide(rules, question, answer) {
-            Ok((proof, login)) => Self::Authenticated(proof, login),
-            Err(close) => Self::Closing(close),
-        };
+        *self = decide(rules, question, answer).unwrap_or_else(Self::Closing);
+    }
+
+    pub(super) fn found(&mut self, lookup: Lookup, found: Found) {
+        if !matches!(self, Self::LookingUp) {
+            return;
+        }
+        *self = challenge(*lookup.attempt, found).unwrap_or_else(Self::Closing);
     }
 }
 
@@ -103,6 +119,7 @@ impl Connection {
     pub(super) fn step(&mut self, input: &[u8]) -> Step {
         let state = core::mem::replace(&mut self.state, State::Over);
         let (next, consumed, action) = match state {
+            State::Answering(answering) => self.answer_of_client(answering, input),
             State::Admitting(login) => (State::Over, 0, Action::Admit(login)),
             State::Asking => (State::Asking, 0, Action::NeedInput),
             State::Authenticated(proof, login) => (
@@ -110,12 +127,19 @@ impl Connection {
                 0,
                 Action::Reply(Reply::AuthenticationOk(proof)),
             ),
+            State::Challenging(question, answering) => {
+                (State::Answering(answering), 0, Action::Reply(question))
+            }
             State::Closing(close) => (State::Over, 0, Action::Close(close)),
             State::First => match input.first() {
                 None => (State::First, 0, Action::NeedInput),
                 Some(&TLS_HANDSHAKE) => self.direct_tls(),
                 Some(_) => self.packet(input),
             },
+            State::LookingUp => (State::LookingUp, 0, Action::NeedInput),
+            State::NeedingSecret(attempt) => {
+                (State::LookingUp, 0, Action::LookUp(Lookup { attempt }))
+            }
             State::Negotiating => self.packet(input),
             State::Over => (State::Over, 0, Action::NeedInput),
             State::Started(startup) => self.started(startup),
@@ -128,6 +152,45 @@ impl Connection {
         };
         self.state = next;
         Step { consumed, action }
+    }
+
+    /// The client answers what it was asked.
+    fn answer_of_client(
+        &self,
+        mut answering: Box<Answering>,
+        input: &[u8],
+    ) -> (State, usize, Action) {
+        let exchange = &mut answering.exchange;
+        let (consumed, progress) = match password::message(input, exchange.max()) {
+            Ok(None) => return (State::Answering(answering), 0, Action::NeedInput),
+            Ok(Some((consumed, body))) => (consumed, exchange.handle(body)),
+            Err(bad) => (0, Err(exchange.bad_frame(bad))),
+        };
+        match progress {
+            Ok(Progress::Ask(question)) => (
+                State::Answering(answering),
+                consumed,
+                Action::Reply(question),
+            ),
+            Ok(Progress::Accept(verdict, last_words)) => {
+                match accept(verdict, &self.rules, answering.attempt) {
+                    Ok((proof, login)) => match last_words {
+                        Some(reply) => (
+                            State::Authenticated(proof, login),
+                            consumed,
+                            Action::Reply(reply),
+                        ),
+                        None => (
+                            State::Admitting(login),
+                            consumed,
+                            Action::Reply(Reply::AuthenticationOk(proof)),
+                        ),
+                    },
+                    Err(close) => closed(consumed, close),
+                }
+            }
+            Err(fault) => closed(consumed, failed(fault, &answering.attempt)),
+        }
     }
 
     fn direct_tls(&self) -> (State, usize, Action) {
@@ -237,17 +300,11 @@ impl Connection {
 
 /// The policy, in PostgreSQL's order: the server's state (the answer), the transport, the
 /// certificate, the method.
-fn decide(
-    rules: &Rules,
-    question: Question,
-    answer: Answer,
-) -> Result<(Authenticated, Box<Login>), Close> {
-    let requirement = match answer {
+fn decide(rules: &Rules, question: Question, answer: Answer) -> Result<State, Close> {
+    let mut requirement = match answer {
         Answer::Refuse(error) => return Err(Close::spoken(Reason::Refused(error.clone()), error)),
         Answer::Require(requirement) => requirement,
     };
-    let method = requirement.method;
-    let wanted = requirement.certificate.max(rules.certificate);
     let Question {
         startup, tls, host, ..
     } = question;
@@ -255,29 +312,145 @@ fn decide(
         (Encryption::Required, None) => return Err(plaintext_refused()),
         (Encryption::Optional | Encryption::Unavailable, _) | (Encryption::Required, Some(_)) => {}
     }
-    if wanted >= ClientCertificate::Required
-        && tls
-            .as_ref()
-            .is_none_or(|t| t.peer_certificates().is_empty())
-    {
+    let method = requirement.method;
+    let of_method = match method {
+        AuthMethod::Cert => ClientCertificate::OfUser,
+        AuthMethod::Md5
+        | AuthMethod::Password
+        | AuthMethod::Reject
+        | AuthMethod::ScramSha256
+        | AuthMethod::Trust => ClientCertificate::Optional,
+    };
+    requirement.certificate = requirement
+        .certificate
+        .max(rules.certificate)
+        .max(of_method);
+    let presented = tls
+        .as_ref()
+        .is_some_and(|tls| !tls.peer_certificates().is_empty());
+    if requirement.certificate >= ClientCertificate::Required && !presented {
         return Err(certificate_missing());
     }
-    match auth::without_questions(method) {
-        Some(proof) => {
-            // The name is judged last, and a mismatch fails in the method's words.
-            certificate_fits(rules, &requirement, &startup, tls.as_deref(), host)?;
-            let version = negotiated(startup.asked);
-            Ok((
-                proof,
-                Box::new(Login {
-                    startup: *startup,
-                    version,
-                    tls,
-                }),
-            ))
-        }
-        None => Err(rejected(&startup)),
+    let attempt = Attempt {
+        startup: *startup,
+        tls,
+        host,
+        requirement,
+    };
+    if method.needs_secret() {
+        return Ok(State::NeedingSecret(Box::new(attempt)));
     }
+    match Verdict::without_exchange(method) {
+        Some(verdict) => {
+            accept(verdict, rules, attempt).map(|(proof, login)| State::Authenticated(proof, login))
+        }
+        None => Err(rejected(&attempt.startup)),
+    }
+}
+
+/// What the client is asked, now that its secret is known, or known not to be there.
+fn challenge(attempt: Attempt, found: Found) -> Result<State, Close> {
+    let (secret, challenge) = found.into_secret().map_err(secret_unavailable)?;
+    let user = &attempt.startup.user;
+    let end_point = || {
+        let certificate = attempt.tls.as_ref()?.server_certificate()?;
+        binding::end_point(certificate)
+    };
+    match exchange::begin(
+        attempt.requirement.method,
+        user,
+        secret,
+        &challenge,
+        end_point,
+    ) {
+        Some((exchange, question)) => {
+            let answering = Box::new(Answering { attempt, exchange });
+            Ok(State::Challenging(question, answering))
+        }
+        None => Err(rejected(&attempt.startup)),
+    }
+}
+
+/// The method has said yes. The certificate's name is judged last, and a mismatch fails in the
+/// method's words.
+fn accept(
+    verdict: Verdict,
+    rules: &Rules,
+    attempt: Attempt,
+) -> Result<(Authenticated, Box<Login>), Close> {
+    let Attempt {
+        startup,
+        tls,
+        host,
+        requirement,
+    } = attempt;
+    let proof = identity::conclude(
+        verdict,
+        rules,
+        &requirement,
+        &startup.user,
+        tls.as_deref(),
+        host.into_result(),
+    )
+    .map_err(|why| {
+        let user = lossy(&startup.user);
+        let error = in_the_words_of(requirement.method, &user);
+        let cause = alloc::format!("{why}");
+        Close::spoken(Reason::CertificateName { user, cause }, error)
+    })?;
+    let login = Login {
+        version: negotiated(startup.asked),
+        startup,
+        tls,
+        method: requirement.method,
+        rule: requirement.rule,
+    };
+    Ok((proof, Box::new(login)))
+}
+
+/// `auth.c:auth_failed`.
+fn in_the_words_of(method: AuthMethod, user: &str) -> ErrorResponse {
+    let (code, what) = match method {
+        AuthMethod::Cert => (SqlState::INVALID_AUTHORIZATION_SPECIFICATION, "certificate"),
+        AuthMethod::Md5 | AuthMethod::Password | AuthMethod::ScramSha256 => {
+            (SqlState::INVALID_PASSWORD, "password")
+        }
+        AuthMethod::Reject | AuthMethod::Trust => {
+            let method = method.as_str();
+            return ErrorResponse::fatal(
+                SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
+                alloc::format!("\"{method}\" authentication failed for user \"{user}\""),
+            );
+        }
+    };
+    ErrorResponse::fatal(
+        code,
+        alloc::format!("{what} authentication failed for user \"{user}\""),
+    )
+}
+
+/// An exchange ended without a login.
+pub(super) fn failed(fault: Fault, attempt: &Attempt) -> Close {
+    match fault {
+        Fault::Gone => Close::silent(Reason::EndOfStream),
+        Fault::Length(length) => Close::silent(Reason::InvalidMessageLength(length)),
+        Fault::Password(cause) => {
+            let user = lossy(&attempt.startup.user);
+            let error = in_the_words_of(attempt.requirement.method, &user);
+            Close::spoken(Reason::PasswordFailed { user, cause }, error)
+        }
+        Fault::Protocol(error) => Close::spoken(Reason::Exchange(error.clone()), error),
+    }
+}
+
+/// Nobody knows whether the password would have been right.
+fn secret_unavailable(why: String) -> Close {
+    let error = ErrorResponse::fatal(
+        SqlState::CANNOT_CONNECT_NOW,
+        "passwords cannot be checked at the moment",
+    )
+    .with_hint("Try again later; the server's log says more.");
+    Close::spoken(Reason::SecretUnavailable(why), error)
 }
 
 fn closed(consumed: usize, close: Close) -> (State, usize, Action) {
@@ -351,48 +524,6 @@ fn certificate_missing() -> Close {
         "connection requires a valid client certificate",
     );
     Close::spoken(Reason::CertificateMissing, error)
-}
-
-/// Judges the names in the client certificate, as the mode and the access rule want it.
-fn certificate_fits(
-    rules: &Rules,
-    requirement: &Requirement,
-    startup: &Startup,
-    tls: Option<&TlsFacts>,
-    host: HostProof,
-) -> Result<(), Close> {
-    let mode = rules.client_name.as_ref().and_then(|name| name.user());
-    let by_mode = mode.map_or(Ok(()), |rule| {
-        identity::names_user(tls, &startup.user, rule.name, rules.user_map.as_deref())
-    });
-    let by_rule = match requirement.certificate {
-        ClientCertificate::OfUser => {
-            let name = requirement.client_name;
-            identity::names_user(tls, &startup.user, name, requirement.map.as_deref())
-        }
-        ClientCertificate::Optional | ClientCertificate::Required => Ok(()),
-    };
-    let by_host = match host {
-        HostProof::Failed(why) => Err(why),
-        HostProof::Open(_) => Err(Mismatch::HostOpen),
-        HostProof::Given | HostProof::NotWanted => Ok(()),
-    };
-    let Err(why) = by_mode.and(by_rule).and(by_host) else {
-        return Ok(());
-    };
-    let user = lossy(&startup.user);
-    let error = ErrorResponse::fatal(
-        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-        alloc::format!(
-            "\"{}\" authentication failed for user \"{user}\"",
-            requirement.method.as_str()
-        ),
-    );
-    let cause = alloc::format!("{why}");
-    Err(Close::spoken(
-        Reason::CertificateName { user, cause },
-        error,
-    ))
 }
 
 fn rejected(startup: &Startup) -> Close {

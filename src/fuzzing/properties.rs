@@ -205,6 +205,7 @@ proptest! {
                         handshake.answer(now, question, trust);
                     }
                     Output::Cancel(_) | Output::Close(_) | Output::Done(_) => verdicts += 1,
+                    Output::LookUp(lookup) => panic!("trust needs no secret: {lookup:?}"),
                     Output::Send(bytes) => assert!(verdicts == 0 && !bytes.is_empty()),
                     Output::Wait(until) => {
                         assert_eq!(until.is_none(), verdicts == 1);

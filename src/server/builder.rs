@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use zeroize::Zeroizing;
 
 use crate::access::ident::IdentMaps;
 use crate::access::rules::AccessRules;
-use crate::auth::AuthMethod;
+use crate::auth::store::AnyStore;
+use crate::auth::{AuthMethod, MemoryStore, Secret, SecretError, SecretStore};
 use crate::config::{ConfigError, SslConfig};
 use crate::front_door::FrontDoor;
 use crate::half_open::{
@@ -52,6 +54,8 @@ pub struct PgServerBuilder {
     auth_method: AuthMethod,
     access_rules: Option<AccessRules>,
     ident_maps: IdentMaps,
+    secrets: Option<Arc<dyn AnyStore>>,
+    users: Vec<(String, Zeroizing<String>)>,
     ssl: Ssl,
     max_connections: usize,
     login_timeout: Duration,
@@ -87,6 +91,14 @@ pub enum BuildError {
     /// The TLS configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A user's password cannot be used.
+    #[error("user {user:?}: {source}")]
+    User {
+        /// The user.
+        user: String,
+        /// What is wrong.
+        source: SecretError,
+    },
     /// A setting is out of range.
     #[error("{0}")]
     Setting(&'static str),
@@ -109,6 +121,8 @@ impl Default for PgServerBuilder {
             auth_method: AuthMethod::default(),
             access_rules: None,
             ident_maps: IdentMaps::default(),
+            secrets: None,
+            users: Vec::new(),
             ssl: Ssl::Off,
             max_connections: DEFAULT_MAX_CONNECTIONS,
             login_timeout: DEFAULT_LOGIN_TIMEOUT,
@@ -178,6 +192,20 @@ impl PgServerBuilder {
     /// The identity maps that rules name by the option `map`.
     pub fn ident_maps(mut self, maps: IdentMaps) -> Self {
         self.ident_maps = maps;
+        self
+    }
+
+    /// A user and its password, kept as a SCRAM secret in memory; may be repeated. For more than
+    /// a few users, or to change them later, bring a [`PgServerBuilder::secret_store`].
+    pub fn user(mut self, name: impl Into<String>, password: impl Into<String>) -> Self {
+        self.users
+            .push((name.into(), Zeroizing::new(password.into())));
+        self
+    }
+
+    /// Where the users' secrets are, for the methods with passwords.
+    pub fn secret_store(mut self, store: impl SecretStore) -> Self {
+        self.secrets = Some(Arc::new(store));
         self
     }
 
@@ -263,6 +291,15 @@ impl PgServerBuilder {
                 "the login timeout must be longer than 0",
             ));
         }
+        let secrets = match (self.secrets, self.users.is_empty()) {
+            (secrets, true) => secrets,
+            (None, false) => Some(in_memory(self.users)?),
+            (Some(_), false) => {
+                return Err(BuildError::Setting(
+                    "users have to be in the secret store; give either a store or users",
+                ));
+            }
+        };
         let door = match self.ssl {
             Ssl::Off => FrontDoor::plain(),
             Ssl::Config(config) => FrontDoor::new(*config)?,
@@ -274,6 +311,10 @@ impl PgServerBuilder {
         };
         let door = match self.access_rules {
             Some(rules) => door.access_rules(rules),
+            None => door,
+        };
+        let door = match secrets {
+            Some(secrets) => door.any_secrets(secrets),
             None => door,
         };
         Ok(PgServer {
@@ -293,6 +334,17 @@ impl PgServerBuilder {
             grace: self.grace,
         })
     }
+}
+
+fn in_memory(users: Vec<(String, Zeroizing<String>)>) -> Result<Arc<dyn AnyStore>, BuildError> {
+    let store = MemoryStore::new();
+    for (user, password) in users {
+        match Secret::scram_sha_256(password.as_bytes()) {
+            Ok(secret) => store.set(user, secret),
+            Err(source) => return Err(BuildError::User { user, source }),
+        }
+    }
+    Ok(Arc::new(store))
 }
 
 /// A server that is ready to serve. A runtime's `Serve` trait gives it `serve`.

@@ -1,5 +1,6 @@
 //! TLS: configuration, facts, the one place that calls rustls.
 
+pub(crate) mod binding;
 pub(crate) mod config;
 mod dn;
 pub(crate) mod facts;

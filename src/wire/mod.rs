@@ -9,6 +9,7 @@
     clippy::std_instead_of_core
 )]
 
+pub(crate) mod password;
 pub(crate) mod reply;
 pub(crate) mod request;
 

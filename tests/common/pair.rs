@@ -102,6 +102,10 @@ pub fn meet_while(
                     let answer = pollster::block_on(door.decide(&question, &peer));
                     handshake.answer(Duration::ZERO, question, answer);
                 }
+                Output::LookUp(lookup) => {
+                    let found = pollster::block_on(door.look_up(&lookup));
+                    handshake.found(Duration::ZERO, lookup, found);
+                }
                 Output::Close(close) => met.close = Some(close),
                 Output::Done(session) => met.session = Some(session),
                 Output::Send(bytes) => met.take(&bytes),

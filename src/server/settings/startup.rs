@@ -77,6 +77,7 @@ fn options(text: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::AuthMethod;
     use crate::login::{ProtocolVersion, Startup};
 
     fn login(settings: &[(&str, &str)], options: Option<&str>) -> Login {
@@ -94,6 +95,8 @@ mod tests {
             },
             version: ProtocolVersion::V3_0,
             tls: None,
+            method: AuthMethod::Trust,
+            rule: None,
         }
     }
 
