@@ -12,10 +12,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use pgtls::runtimes::tokio::Serve;
+use pgtls::runtimes::Listeners;
 use pgtls::{
-    AuthMethod, CertificateManager, EmbeddedDatabase, MemoryStore, PgServer, PgServerBuilder,
-    Secret, SslConfig, SslMode,
+    AuthMethod, CertificateManager, EmbeddedDatabase, FrontDoor, MemoryStore, PgServer,
+    PgServerBuilder, Secret, SslConfig, SslMode,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -40,6 +40,9 @@ struct Args {
     /// Revoked client certificates (PEM)
     #[arg(long, value_name = "FILE", requires = "ca")]
     crl: Option<PathBuf>,
+    /// Listen at a Unix socket in this directory too
+    #[arg(long, value_name = "DIR")]
+    unix_socket: Option<PathBuf>,
     /// How clients prove who they are
     #[arg(long, value_enum, default_value_t = Auth::Trust)]
     auth: Auth,
@@ -90,6 +93,7 @@ enum Runtime {
     Tokio,
     AsyncStd,
     Smol,
+    Blocking,
 }
 
 fn main() -> ExitCode {
@@ -124,17 +128,104 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
         }
         Auth::Trust | Auth::Password | Auth::Md5 | Auth::ScramSha256 | Auth::Cert => {}
     }
-    match args.runtime {
-        Runtime::Tokio => {}
-        Runtime::AsyncStd | Runtime::Smol => {
-            return Err("this version has --runtime tokio only; others are not there yet".into());
+    let server = build(args)?;
+    let listeners = server.bind()?;
+    let address = listeners.local_addr()?;
+    println!("listening on {address}");
+    println!("try:");
+    for mode in ["require", "prefer", "disable"] {
+        let (host, port) = (address.ip(), address.port());
+        println!("  psql \"sslmode={mode} host={host} port={port} user=postgres\" -c 'select 1+1'");
+    }
+    println!("mode {}; stop with Ctrl-C", args.ssl_mode);
+    serve(&server, listeners, args.runtime)
+}
+
+/// The same on each runtime, until a signal says stop.
+fn serve(
+    server: &PgServer<EmbeddedDatabase>,
+    listeners: Listeners,
+    runtime: Runtime,
+) -> Result<(), Box<dyn Error>> {
+    let mut signals = Signals::new(server.front_door().clone())?;
+    match runtime {
+        #[cfg(feature = "tokio")]
+        Runtime::Tokio => {
+            use pgtls::runtimes::tokio::Serve;
+            tokio::runtime::Builder::new_multi_thread()
+                .enable_all()
+                .build()?
+                .block_on(server.serve_on(listeners, signals.heard()))?;
+        }
+        #[cfg(feature = "async-std")]
+        Runtime::AsyncStd => {
+            use pgtls::runtimes::async_std::Serve;
+            async_std::task::block_on(server.serve_on(listeners, signals.heard()))?;
+        }
+        #[cfg(feature = "smol")]
+        Runtime::Smol => {
+            use pgtls::runtimes::smol::Serve;
+            smol::block_on(server.serve_on(listeners, signals.heard()))?;
+        }
+        #[cfg(feature = "blocking")]
+        Runtime::Blocking => {
+            use pgtls::runtimes::blocking::Serve;
+            server.serve_on(listeners, move || signals.wait())?;
+        }
+        #[allow(unreachable_patterns, reason = "unless all features are on")]
+        other => {
+            let name = other.to_possible_value().unwrap_or_else(|| "it".into());
+            let name = name.get_name();
+            return Err(format!(
+                "this build is without {name}; add --features {name} to cargo's options"
+            )
+            .into());
         }
     }
-    let server = build(args)?;
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        .block_on(serve(&server, args))
+    Ok(())
+}
+
+/// Ctrl-C and SIGTERM, and SIGHUP to reload, heard on a thread of their own: not every runtime has
+/// signals.
+struct Signals(tokio::sync::mpsc::Receiver<()>);
+
+impl Signals {
+    fn new(door: FrontDoor) -> std::io::Result<Self> {
+        let (tell, told) = tokio::sync::mpsc::channel(1);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        let entered = runtime.enter();
+        let (mut interrupt, mut terminate, mut hangup) = (
+            signal(SignalKind::interrupt())?,
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::hangup())?,
+        );
+        drop(entered);
+        std::thread::spawn(move || {
+            runtime.block_on(async move {
+                loop {
+                    tokio::select! {
+                        _ = interrupt.recv() => break,
+                        _ = terminate.recv() => break,
+                        // As PostgreSQL: files are read anew. What is wrong with them is logged,
+                        // and the old ones stay in force.
+                        _ = hangup.recv() => drop(door.reload()),
+                    }
+                }
+                let _ = tell.send(()).await;
+            });
+        });
+        Ok(Self(told))
+    }
+
+    async fn heard(&mut self) {
+        self.0.recv().await;
+    }
+
+    fn wait(&mut self) {
+        self.0.blocking_recv();
+    }
 }
 
 fn build(args: &Args) -> Result<PgServer<EmbeddedDatabase>, Box<dyn Error>> {
@@ -151,6 +242,9 @@ fn build(args: &Args) -> Result<PgServer<EmbeddedDatabase>, Box<dyn Error>> {
         .secret_store(secrets(args)?)
         .max_connections(args.max_connections)
         .login_timeout(Duration::from_secs(args.login_timeout));
+    if let Some(directory) = &args.unix_socket {
+        builder = builder.unix_socket(directory);
+    }
     if args.ssl_mode != SslMode::Disable {
         builder = builder.ssl_config(ssl_config(args)?);
     }
@@ -187,38 +281,4 @@ fn ssl_config(args: &Args) -> Result<SslConfig, Box<dyn Error>> {
     }
     config.validate()?;
     Ok(config)
-}
-
-async fn serve(server: &PgServer<EmbeddedDatabase>, args: &Args) -> Result<(), Box<dyn Error>> {
-    let listeners = server.bind()?;
-    let address = listeners.local_addr()?;
-    println!("listening on {address}");
-    println!("try:");
-    for mode in ["require", "prefer", "disable"] {
-        let (host, port) = (address.ip(), address.port());
-        println!("  psql \"sslmode={mode} host={host} port={port} user=postgres\" -c 'select 1+1'");
-    }
-    println!("mode {}; stop with Ctrl-C", args.ssl_mode);
-    let (mut interrupt, mut terminate) = (
-        signal(SignalKind::interrupt())?,
-        signal(SignalKind::terminate())?,
-    );
-    let mut hangup = signal(SignalKind::hangup())?;
-    let door = server.front_door().clone();
-    let stop = async move {
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => return,
-                _ = terminate.recv() => return,
-                // As PostgreSQL: files are read anew. What is wrong with them is logged, and the
-                // old ones stay in force.
-                _ = hangup.recv() => {
-                    let door = door.clone();
-                    let _ = tokio::task::spawn_blocking(move || door.reload()).await;
-                }
-            }
-        }
-    };
-    server.serve_on(listeners, stop).await?;
-    Ok(())
 }
