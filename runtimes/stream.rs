@@ -1,9 +1,11 @@
 //! An admitted connection as a stream of plaintext.
 
 use core::pin::Pin;
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll, Waker, ready};
 use std::fmt;
 use std::io::{self, IoSlice, Write};
+use std::sync::Arc;
+use std::task::Wake;
 
 use futures_io::{AsyncRead, AsyncWrite};
 
@@ -18,8 +20,30 @@ pub struct Stream<S> {
     io: S,
     session: Session,
     /// Ciphertext read from the transport for which the session had no room.
-    rest: Vec<u8>,
+    rest: Rest,
+    /// Who waits to write, while reads may have to send too.
+    writer: Option<Waker>,
     closing: bool,
+}
+
+/// Bytes that are used up from the front.
+#[derive(Default)]
+struct Rest {
+    bytes: Vec<u8>,
+    used: usize,
+}
+
+impl Rest {
+    fn left(&self) -> &[u8] {
+        self.bytes.get(self.used..).unwrap_or_default()
+    }
+
+    fn use_up(&mut self, count: usize) {
+        self.used = self.used.saturating_add(count);
+        if self.used >= self.bytes.len() {
+            *self = Self::default();
+        }
+    }
 }
 
 /// What a stream is made of. To go on with the transport alone, on a plain connection: transmit
@@ -51,7 +75,11 @@ impl<S> Stream<S> {
         Self {
             io,
             session,
-            rest,
+            rest: Rest {
+                bytes: rest,
+                used: 0,
+            },
+            writer: None,
             closing: false,
         }
     }
@@ -68,7 +96,7 @@ impl<S> Stream<S> {
         Parts {
             transport: self.io,
             session: self.session,
-            unread: self.rest,
+            unread: self.rest.left().to_vec(),
         }
     }
 
@@ -78,6 +106,7 @@ impl<S> Stream<S> {
             io: map(self.io),
             session: self.session,
             rest: self.rest,
+            writer: self.writer,
             closing: self.closing,
         }
     }
@@ -146,13 +175,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
         Poll::Ready(Ok(()))
     }
 
+    /// As [`Self::poll_transmit`], within a read. The transport keeps one waker for writing: that
+    /// of a task which waits to write must not be lost to a task that only reads.
+    fn poll_transmit_beside(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let writer = match self.writer.take() {
+            Some(writer) if !writer.will_wake(cx.waker()) => writer,
+            same_or_none => {
+                let sent = self.poll_transmit(cx);
+                self.writer = same_or_none.filter(|_| sent.is_pending());
+                return sent;
+            }
+        };
+        let both = Waker::from(Arc::new(Both(writer.clone(), cx.waker().clone())));
+        let sent = self.poll_transmit(&mut Context::from_waker(&both));
+        if sent.is_pending() {
+            self.writer = Some(writer);
+        } else {
+            writer.wake();
+        }
+        sent
+    }
+
+    /// Remembers who waits to write.
+    fn written<T>(&mut self, cx: &Context<'_>, result: Poll<T>) -> Poll<T> {
+        self.writer = result.is_pending().then(|| cx.waker().clone());
+        result
+    }
+
     /// Feeds the session with what is left over, or what the transport has.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if !self.rest.is_empty() {
-            let rest = core::mem::take(&mut self.rest);
-            let mut wire = rest.as_slice();
+        let left = self.rest.left();
+        if !left.is_empty() {
+            let mut wire = left;
             let result = self.session.receive(&mut wire);
-            self.rest = wire.to_vec();
+            let used = left.len().saturating_sub(wire.len());
+            self.rest.use_up(used);
             return Poll::Ready(result);
         }
         with_scratch(|scratch| {
@@ -163,9 +220,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
             }
             let mut wire = scratch.get(..n).unwrap_or_default();
             let result = self.session.receive(&mut wire);
-            self.rest = wire.to_vec();
+            if !wire.is_empty() {
+                self.rest = Rest {
+                    bytes: wire.to_vec(),
+                    used: 0,
+                };
+            }
             Poll::Ready(result)
         })
+    }
+}
+
+/// Wakes two tasks.
+struct Both(Waker, Waker);
+
+impl Wake for Both {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.wake_by_ref();
+        self.1.wake_by_ref();
     }
 }
 
@@ -183,11 +259,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {
             }
             // The peer may wait for what we hold before it sends more.
             if this.session.wants_transmit()
-                && let Poll::Ready(Err(e)) = this.poll_transmit(cx)
+                && let Poll::Ready(Err(e)) = this.poll_transmit_beside(cx)
             {
                 return Poll::Ready(Err(e));
             }
-            if !this.session.is_encrypted() && this.rest.is_empty() {
+            if !this.session.is_encrypted() && this.rest.left().is_empty() {
                 return Pin::new(&mut this.io).poll_read(cx, buf);
             }
             if let Err(e) = ready!(this.poll_receive(cx)) {
@@ -228,15 +304,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
             let sent = this.poll_transmit(cx);
             if taken > 0 {
                 // Taken is taken: a failure shows in the next call.
-                return Poll::Ready(Ok(taken));
+                return this.written(cx, Poll::Ready(Ok(taken)));
             }
-            ready!(sent)?;
+            ready!(this.written(cx, sent))?;
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(this.poll_transmit(cx))?;
+        let sent = this.poll_transmit(cx);
+        ready!(this.written(cx, sent))?;
         Pin::new(&mut this.io).poll_flush(cx)
     }
 
@@ -246,7 +323,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
             this.closing = true;
             this.session.close();
         }
-        ready!(this.poll_transmit(cx))?;
+        let sent = this.poll_transmit(cx);
+        ready!(this.written(cx, sent))?;
         Pin::new(&mut this.io).poll_close(cx)
     }
 }

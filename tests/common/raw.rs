@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::sync::Arc;
 
 use rustls::pki_types::pem::PemObject;
@@ -86,8 +86,31 @@ pub fn client_config(certs: &Certs, with_certificate: bool, alpn: &[&str]) -> Cl
     config
 }
 
-pub trait Stream: Read + Write + Send {}
-impl<T: Read + Write + Send> Stream for T {}
+pub trait Stream: Read + Write + Send {
+    /// Says that no more will be sent.
+    fn end(&mut self);
+}
+
+impl Stream for TcpStream {
+    fn end(&mut self) {
+        self.shutdown(Shutdown::Write).unwrap();
+    }
+}
+
+#[cfg(unix)]
+impl Stream for std::os::unix::net::UnixStream {
+    fn end(&mut self) {
+        self.shutdown(Shutdown::Write).unwrap();
+    }
+}
+
+impl Stream for StreamOwned<ClientConnection, TcpStream> {
+    fn end(&mut self) {
+        self.conn.send_close_notify();
+        self.flush().unwrap();
+        self.sock.shutdown(Shutdown::Write).unwrap();
+    }
+}
 
 /// A connection.
 pub struct Raw(pub Box<dyn Stream>);
@@ -176,6 +199,11 @@ impl Raw {
                 other => panic!("{}: {}", char::from(other), String::from_utf8_lossy(&body)),
             }
         }
+    }
+
+    /// Says that no more will be sent.
+    pub fn end(&mut self) {
+        self.0.end();
     }
 
     pub fn rest(&mut self) -> Vec<u8> {
