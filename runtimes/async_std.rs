@@ -1,13 +1,17 @@
 //! The adapter for async-std, which is discontinued (RUSTSEC-2025-0052): smol is its successor.
 //! It is here for servers that have not left async-std yet.
 
+use core::any::Any;
 #[cfg(feature = "server")]
 use core::future::pending;
 use core::net::IpAddr;
+use core::ops::Deref;
 use core::pin::Pin;
-use std::io;
+use core::task::{Context, Poll, ready};
+use std::io::{self, IoSlice};
 #[cfg(feature = "server")]
 use std::net;
+use std::net::Shutdown;
 #[cfg(all(feature = "server", unix))]
 use std::os::unix::net as unix;
 use std::time::{Duration, Instant};
@@ -17,7 +21,7 @@ use futures_io::{AsyncRead, AsyncWrite};
 
 #[cfg(feature = "server")]
 use super::Listeners;
-pub use super::stream::Stream;
+use super::stream;
 use super::{Accepted, Runtime};
 use crate::{FrontDoor, Peer};
 
@@ -52,13 +56,82 @@ impl Runtime for AsyncStd {
     type Unix = ::async_std::os::unix::net::UnixListener;
 }
 
+/// An admitted connection.
+pub type Stream<S> = stream::Stream<Transport<S>>;
+
+/// A transport whose sending half ends when it is closed. async-std's own sockets would leave that
+/// to the moment when they are dropped.
+#[derive(Debug)]
+pub struct Transport<S>(S);
+
+impl<S> Transport<S> {
+    /// The transport itself.
+    pub fn into_inner(self) -> S {
+        self.0
+    }
+}
+
+impl<S> Deref for Transport<S> {
+    type Target = S;
+
+    fn deref(&self) -> &S {
+        &self.0
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Transport<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl<S: AsyncWrite + Unpin + 'static> AsyncWrite for Transport<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write_vectored(cx, bufs)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(Pin::new(&mut self.0).poll_close(cx))?;
+        let socket: &dyn Any = &self.0;
+        // It fails on a connection that has ended already.
+        if let Some(tcp) = socket.downcast_ref::<::async_std::net::TcpStream>() {
+            let _ = tcp.shutdown(Shutdown::Write);
+        }
+        #[cfg(unix)]
+        if let Some(unix) = socket.downcast_ref::<::async_std::os::unix::net::UnixStream>() {
+            let _ = unix.shutdown(Shutdown::Write);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
 /// Takes a connection through the door, from its first byte to its admission.
 ///
 /// The future always ends: by the door's login timeout at the latest, and a second more for the
 /// client to read why it was refused. Dropping it drops the connection.
 pub async fn accept<S>(stream: S, door: &FrontDoor) -> Accepted<Stream<S>, S>
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     accept_from(stream, Peer::Unknown, door).await
 }
@@ -66,9 +139,13 @@ where
 /// As [`accept`], for a connection whose other end is known.
 pub async fn accept_from<S>(stream: S, peer: Peer, door: &FrontDoor) -> Accepted<Stream<S>, S>
 where
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    super::accept::accept::<AsyncStd, _>(stream, peer, door).await
+    match super::accept::accept::<AsyncStd, _>(Transport(stream), peer, door).await {
+        Accepted::Cancel(request, stream) => Accepted::Cancel(request, stream.0),
+        Accepted::Refused(close) => Accepted::Refused(close),
+        Accepted::Session(stream) => Accepted::Session(stream),
+    }
 }
 
 /// Serves a [`PgServer`](crate::PgServer) on async-std.
@@ -123,7 +200,7 @@ impl<D: crate::server::Database> Serve for crate::PgServer<D> {
 #[cfg(feature = "server")]
 impl super::serve::Listener for ::async_std::net::TcpListener {
     type Std = net::TcpListener;
-    type Io = ::async_std::net::TcpStream;
+    type Io = Transport<::async_std::net::TcpStream>;
 
     fn from_std(listener: net::TcpListener) -> io::Result<Self> {
         Ok(listener.into())
@@ -134,14 +211,14 @@ impl super::serve::Listener for ::async_std::net::TcpListener {
         // Answers are written whole: waiting for more only delays them. It fails on a connection
         // that is gone, which shows soon enough.
         let _ = stream.set_nodelay(true);
-        Ok((stream, Peer::Tcp(address)))
+        Ok((Transport(stream), Peer::Tcp(address)))
     }
 }
 
 #[cfg(all(feature = "server", unix))]
 impl super::serve::Listener for ::async_std::os::unix::net::UnixListener {
     type Std = unix::UnixListener;
-    type Io = ::async_std::os::unix::net::UnixStream;
+    type Io = Transport<::async_std::os::unix::net::UnixStream>;
 
     fn from_std(listener: unix::UnixListener) -> io::Result<Self> {
         Ok(listener.into())
@@ -150,6 +227,6 @@ impl super::serve::Listener for ::async_std::os::unix::net::UnixListener {
     async fn accept(&self) -> io::Result<(Self::Io, Peer)> {
         let (stream, _) = self.accept().await?;
         let peer = Peer::of_unix(&stream);
-        Ok((stream, peer))
+        Ok((Transport(stream), peer))
     }
 }

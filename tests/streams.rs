@@ -28,7 +28,14 @@ use pgtls::{FrontDoor, SslMode};
 
 /// Bytes in bulk, that are not the same everywhere.
 fn bulk() -> Vec<u8> {
-    (0..4_u32 << 20).map(|i| (i % 251) as u8).collect()
+    (0..1_u32 << 20).map(|i| (i % 251) as u8).collect()
+}
+
+/// So that what is sent in bulk has to be taken before all of it is sent.
+fn small_buffers(socket: &TcpStream) {
+    let socket = socket2::SockRef::from(socket);
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    socket.set_send_buffer_size(64 * 1024).unwrap();
 }
 
 const READY: &[u8] = b"Z\0\0\0\x05I";
@@ -46,7 +53,11 @@ impl One {
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
-        let thread = std::thread::spawn(move || serve(listener.accept().unwrap().0, door));
+        let thread = std::thread::spawn(move || {
+            let socket = listener.accept().unwrap().0;
+            small_buffers(&socket);
+            serve(socket, door)
+        });
         Self { address, thread }
     }
 
@@ -54,6 +65,7 @@ impl One {
         let stream = TcpStream::connect(self.address).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        small_buffers(&stream);
         stream
     }
 
