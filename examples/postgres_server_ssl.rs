@@ -14,8 +14,8 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use pgtls::runtimes::Listeners;
 use pgtls::{
-    AuthMethod, CertificateManager, EmbeddedDatabase, FrontDoor, MemoryStore, PgServer,
-    PgServerBuilder, Secret, SslConfig, SslMode,
+    AccessRules, AuthMethod, CertificateManager, EmbeddedDatabase, FrontDoor, IdentMaps,
+    MemoryStore, PgServer, PgServerBuilder, Secret, SslConfig, SslMode,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -46,6 +46,12 @@ struct Args {
     /// How clients prove who they are
     #[arg(long, value_enum, default_value_t = Auth::Trust)]
     auth: Auth,
+    /// Access rules in the format of pg_hba.conf, in place of --auth; SIGHUP reads them anew
+    #[arg(long, value_name = "FILE", conflicts_with = "auth")]
+    hba: Option<PathBuf>,
+    /// Identity maps in the format of pg_ident.conf; SIGHUP reads them anew
+    #[arg(long, value_name = "FILE", requires = "hba")]
+    ident: Option<PathBuf>,
     /// A user and its password; may be repeated
     #[arg(long, value_name = "NAME=PASSWORD")]
     user: Vec<String>,
@@ -117,6 +123,8 @@ fn main() -> ExitCode {
 
 fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     match args.auth {
+        // The rules say which users need what.
+        _ if args.hba.is_some() => {}
         Auth::Trust | Auth::Cert if !args.user.is_empty() => {
             return Err("--user needs a method with passwords; trust and cert ask for none".into());
         }
@@ -244,6 +252,12 @@ fn build(args: &Args) -> Result<PgServer<EmbeddedDatabase>, Box<dyn Error>> {
         .login_timeout(Duration::from_secs(args.login_timeout));
     if let Some(directory) = &args.unix_socket {
         builder = builder.unix_socket(directory);
+    }
+    if let Some(hba) = &args.hba {
+        builder = builder.access_rules(AccessRules::load(hba)?);
+    }
+    if let Some(ident) = &args.ident {
+        builder = builder.ident_maps(IdentMaps::load(ident)?);
     }
     if args.ssl_mode != SslMode::Disable {
         builder = builder.ssl_config(ssl_config(args)?);

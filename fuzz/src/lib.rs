@@ -12,6 +12,8 @@ pub const BODIES: &[(&str, Body)] = &[
     ("requests", pgtls::fuzzing::requests),
     ("cuts", pgtls::fuzzing::cuts),
     ("handshake", handshake::handshake),
+    ("hba", pgtls::fuzzing::hba),
+    ("ident", pgtls::fuzzing::ident),
 ];
 
 /// The body of a target.

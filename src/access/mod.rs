@@ -3,6 +3,8 @@
 mod address;
 pub(crate) mod decide;
 pub(crate) mod error;
+#[cfg(any(test, feature = "_fuzzing"))]
+pub(crate) mod fuzzing;
 pub(crate) mod hba;
 pub(crate) mod ident;
 mod names;

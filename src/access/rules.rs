@@ -183,8 +183,11 @@ impl AccessRules {
     /// # Errors
     /// The first thing that is wrong, with its line, or there is no rule at all.
     pub fn parse(text: impl AsRef<[u8]>) -> Result<Self, AccessError> {
-        let lines = tokens::parse(text.as_ref())?;
-        Self::from_lines(Path::new("<text>"), lines, &ThisSystem)
+        Self::parse_with(text.as_ref(), &ThisSystem)
+    }
+
+    pub(super) fn parse_with(text: &[u8], system: &dyn System) -> Result<Self, AccessError> {
+        Self::from_lines(Path::new("<text>"), tokens::parse(text)?, system)
     }
 
     /// Reads a pg_hba.conf and the files it includes. Host names are looked up, and this machine's
@@ -270,9 +273,8 @@ mod tests {
     use super::super::address::tests::Fixed;
     use super::*;
 
-    pub(crate) fn rules(text: &str) -> Result<AccessRules, AccessError> {
-        let lines = tokens::parse(text.as_bytes())?;
-        AccessRules::from_lines(Path::new("<text>"), lines, &Fixed)
+    fn rules(text: &str) -> Result<AccessRules, AccessError> {
+        AccessRules::parse_with(text.as_bytes(), &Fixed)
     }
 
     /// `peer` is an address, `ssl:` and an address, or `local`. `staff` has the member ann.

@@ -23,6 +23,8 @@ use crate::tls::ALPN;
 use crate::tls::facts::{TlsFacts, TlsVersion};
 use crate::wire::request::{self, MAX_PACKET, Packet, StartupFault};
 
+pub use crate::access::fuzzing::{hba, ident};
+
 /// How much memory a handshake keeps for input that its machine has not consumed.
 #[must_use]
 pub fn buffered(handshake: &Handshake) -> usize {
