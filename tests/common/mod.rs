@@ -8,6 +8,10 @@
 pub mod forge;
 pub mod pair;
 pub mod raw;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+pub mod scram;
+#[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
+pub mod talk;
 
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
