@@ -129,7 +129,7 @@ fn login_and_queries_may_come_in_any_pieces() {
 }
 
 #[test]
-fn broken_messages_end_the_session_and_nothing_else() {
+fn broken_messages_end_no_more_than_the_session() {
     let server = plain();
     let cases: &[(&[u8], &str)] = &[
         (b"Q\0\0\0\x03", "E(FATAL 08P01: invalid message length) end"),
@@ -140,15 +140,15 @@ fn broken_messages_end_the_session_and_nothing_else() {
         (b"Q\x80\0\0\0", "E(FATAL 08P01: invalid message length) end"),
         (
             b"Q\0\0\0\x08ab\0c",
-            "E(FATAL 08P01: invalid message format) end",
+            "E(ERROR 08P01: invalid message format) Z(I)",
         ),
         (
             b"Q\0\0\0\x06ab",
-            "E(FATAL 08P01: invalid string in message) end",
+            "E(ERROR 08P01: invalid string in message) Z(I)",
         ),
         (
             b"S\0\0\0\x05x",
-            "E(FATAL 08P01: invalid message format) end",
+            "E(ERROR 08P01: invalid message format) Z(I)",
         ),
         (
             b"\0\0\0\0",

@@ -233,18 +233,15 @@ impl SessionContext {
         self.state().subscriber.mailbox().take()
     }
 
-    #[expect(dead_code, reason = "for the extended protocol")]
     pub(crate) fn prepared(&self, name: &str) {
         self.state().prepared.insert(name.to_owned());
     }
 
-    #[expect(dead_code, reason = "for the extended protocol")]
     pub(crate) fn closed(&self, name: &str) {
         self.state().prepared.remove(name);
     }
 
     /// The statements that SQL has deallocated.
-    #[expect(dead_code, reason = "for the extended protocol")]
     pub(crate) fn take_forgotten(&self) -> Vec<Option<String>> {
         if self.0.forgets.swap(false, Ordering::AcqRel) {
             core::mem::take(&mut self.state().forgotten)

@@ -180,7 +180,8 @@ pub trait DatabaseSession: Send + 'static {
         async {}
     }
 
-    /// Where the session stands, asked between two queries.
+    /// Where the session stands, asked between two statements. What only
+    /// [`DatabaseSession::sync`] will end is no transaction block: that is idle.
     fn transaction_status(&self) -> TransactionStatus;
 
     /// What interrupts the running statement, for cancel requests. Nothing unless said.

@@ -1,5 +1,7 @@
 //! The messages of the query phase: the strict codec (PostgreSQL docs, "Message Formats").
 
+use postgres_types::Type;
+
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::database::TransactionStatus;
 use crate::server::format::{Format, type_length};
@@ -14,30 +16,91 @@ pub(crate) const MAX_MESSAGE: usize = 64 << 20;
 pub(crate) const MAX_SMALL_MESSAGE: usize = 10_000;
 
 /// A whole message from the client.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Frontend<'a> {
-    /// CopyData, CopyDone, CopyFail: left over from a COPY that failed.
-    Copy,
-    /// Parse, Bind, Describe, Execute, Close: the extended protocol.
-    Extended,
-    /// Flush.
+    Bind(Bind<'a>),
+    Close(Target<'a>),
+    CopyData(&'a [u8]),
+    CopyDone,
+    /// And why.
+    CopyFail(&'a [u8]),
+    Describe(Target<'a>),
+    /// A portal, and how many rows of it at most; 0 is all.
+    Execute(&'a [u8], i32),
     Flush,
-    /// FunctionCall.
     FunctionCall,
+    Parse(Parse<'a>),
     /// Query, and its text.
     Query(&'a [u8]),
-    /// Sync.
     Sync,
-    /// Terminate.
     Terminate,
 }
 
-/// Why a message cannot be taken. The stream is out of step, or the client out of its mind.
+/// Parse: a statement to be prepared.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Parse<'a> {
+    pub(crate) name: &'a [u8],
+    pub(crate) sql: &'a [u8],
+    /// OIDs, 0 where the client leaves it open.
+    pub(crate) types: Array<'a, 4>,
+}
+
+/// Bind: a statement, its parameters, and the formats of its results.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Bind<'a> {
+    pub(crate) portal: &'a [u8],
+    pub(crate) statement: &'a [u8],
+    pub(crate) parameter_formats: Array<'a, 2>,
+    pub(crate) count: usize,
+    /// The parameters: each a length, −1 for NULL, and as many bytes.
+    pub(crate) parameters: Reader<'a>,
+    pub(crate) result_formats: Array<'a, 2>,
+}
+
+/// What is described or closed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Target<'a> {
+    Portal(&'a [u8]),
+    Statement(&'a [u8]),
+}
+
+/// Numbers of N bytes, still as they came.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Array<'a, const N: usize>(&'a [u8]);
+
+impl<'a, const N: usize> Array<'a, N> {
+    /// A count of two bytes, then so many.
+    fn read(reader: &mut Reader<'a>) -> Result<Self, Malformed> {
+        let count = count(reader)?;
+        reader.bytes(count.saturating_mul(N)).map(Self)
+    }
+
+    /// One of them; zero where there is none.
+    pub(crate) fn get(self, i: usize) -> [u8; N] {
+        let at = i.saturating_mul(N);
+        let rest = self.0.get(at..).unwrap_or_default();
+        rest.first_chunk().copied().unwrap_or([0; N])
+    }
+
+    pub(crate) fn iter(self) -> impl ExactSizeIterator<Item = [u8; N]> + 'a {
+        self.0.chunks_exact(N).map(|bytes| {
+            // Each chunk has N bytes.
+            bytes.try_into().unwrap_or([0; N])
+        })
+    }
+}
+
+fn count(reader: &mut Reader<'_>) -> Result<usize, Malformed> {
+    // PostgreSQL takes it as unsigned; a count of 65 535 parameters is good.
+    reader.array().map(|n| usize::from(u16::from_be_bytes(n)))
+}
+
+/// Why a message cannot be taken.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Fault {
-    /// The body does not have the message's form.
-    Format(Malformed),
-    /// The length word is out of range.
+    /// The body does not have the form of a message of this type. The stream is in step.
+    Format(Malformed, u8),
+    /// The length word is out of range: nobody knows where the next message begins.
     Length,
     /// There is no such message.
     Type(u8),
@@ -45,20 +108,35 @@ pub(crate) enum Fault {
 
 impl Fault {
     pub(crate) fn error(self) -> ErrorResponse {
-        let message = match self {
-            Self::Format(Malformed::Slack) => "invalid message format".into(),
-            Self::Format(Malformed::Truncated) => "insufficient data left in message".into(),
-            Self::Format(Malformed::Unterminated) => "invalid string in message".into(),
-            Self::Length => "invalid message length".into(),
-            Self::Type(kind) => format!("invalid frontend message type {kind}"),
+        let (message, fatal) = match self {
+            Self::Format(Malformed::Slack, _) => ("invalid message format".into(), false),
+            Self::Format(Malformed::Truncated, _) => {
+                ("insufficient data left in message".into(), false)
+            }
+            Self::Format(Malformed::Unterminated, _) => ("invalid string in message".into(), false),
+            Self::Length => ("invalid message length".into(), true),
+            Self::Type(kind) => (format!("invalid frontend message type {kind}"), true),
         };
-        ErrorResponse::fatal(SqlState::PROTOCOL_VIOLATION, message)
+        let error = ErrorResponse::error(SqlState::PROTOCOL_VIOLATION, message);
+        if fatal { error.into_fatal() } else { error }
+    }
+
+    /// Whether a message of this type is one of the extended protocol, skipped after an error
+    /// until Sync.
+    pub(crate) fn is_extended(self) -> bool {
+        matches!(
+            self,
+            Self::Format(_, b'B' | b'C' | b'D' | b'E' | b'H' | b'P')
+        )
     }
 }
 
+/// How many bytes the message has, and what it says.
+pub(crate) type Cut<'a> = (usize, Result<Frontend<'a>, Fault>);
+
 /// Cuts the first message off `input`; `None` while it is not whole. Type and length are judged
 /// before the body is there.
-pub(crate) fn message(input: &[u8]) -> Result<Option<(usize, Frontend<'_>)>, Fault> {
+pub(crate) fn message(input: &[u8]) -> Result<Option<Cut<'_>>, Fault> {
     let mut head = Reader::new(input);
     let Ok(kind) = head.u8() else { return Ok(None) };
     let limit = match kind {
@@ -77,28 +155,90 @@ pub(crate) fn message(input: &[u8]) -> Result<Option<(usize, Frontend<'_>)>, Fau
     let Ok(body) = head.bytes(body_length) else {
         return Ok(None);
     };
-    let message = match kind {
-        b'Q' => {
-            let mut reader = Reader::new(body);
-            let text = reader.cstr().map_err(Fault::Format)?;
-            reader.finish().map_err(Fault::Format)?;
-            Frontend::Query(text)
-        }
-        b'F' => Frontend::FunctionCall,
-        b'H' => empty(body, Frontend::Flush)?,
-        b'S' => empty(body, Frontend::Sync)?,
-        b'X' => empty(body, Frontend::Terminate)?,
-        b'c' | b'd' | b'f' => Frontend::Copy,
-        _ => Frontend::Extended,
-    };
+    let message = body_of(kind, body).map_err(|why| Fault::Format(why, kind));
     Ok(Some((body_length.saturating_add(5), message)))
 }
 
-fn empty<'a>(body: &[u8], message: Frontend<'a>) -> Result<Frontend<'a>, Fault> {
-    Reader::new(body)
-        .finish()
-        .map(|()| message)
-        .map_err(Fault::Format)
+fn body_of(kind: u8, body: &[u8]) -> Result<Frontend<'_>, Malformed> {
+    let mut reader = Reader::new(body);
+    let message = match kind {
+        b'B' => {
+            let (portal, statement) = (reader.cstr()?, reader.cstr()?);
+            let parameter_formats = Array::read(&mut reader)?;
+            let count = count(&mut reader)?;
+            let parameters = reader.clone();
+            for _ in 0..count {
+                parameter(&mut reader)?;
+            }
+            Frontend::Bind(Bind {
+                portal,
+                statement,
+                parameter_formats,
+                count,
+                parameters,
+                result_formats: Array::read(&mut reader)?,
+            })
+        }
+        b'C' => Frontend::Close(target(&mut reader)?),
+        b'D' => Frontend::Describe(target(&mut reader)?),
+        b'E' => Frontend::Execute(reader.cstr()?, reader.i32()?),
+        // Refused whatever is in it.
+        b'F' => {
+            reader.rest();
+            Frontend::FunctionCall
+        }
+        b'H' => Frontend::Flush,
+        b'P' => Frontend::Parse(Parse {
+            name: reader.cstr()?,
+            sql: reader.cstr()?,
+            types: Array::read(&mut reader)?,
+        }),
+        b'Q' => Frontend::Query(reader.cstr()?),
+        b'S' => Frontend::Sync,
+        b'c' => Frontend::CopyDone,
+        b'd' => Frontend::CopyData(reader.rest()),
+        b'f' => Frontend::CopyFail(reader.cstr()?),
+        _ => Frontend::Terminate,
+    };
+    reader.finish().map(|()| message)
+}
+
+/// One parameter's bytes, `None` for NULL.
+pub(crate) fn parameter<'a>(reader: &mut Reader<'a>) -> Result<Option<&'a [u8]>, Malformed> {
+    match reader.i32()? {
+        -1 => Ok(None),
+        length => {
+            let length = usize::try_from(length).map_err(|_| Malformed::Truncated)?;
+            reader.bytes(length).map(Some)
+        }
+    }
+}
+
+fn target<'a>(reader: &mut Reader<'a>) -> Result<Target<'a>, Malformed> {
+    let kind = reader.u8()?;
+    let name = reader.cstr()?;
+    match kind {
+        b'P' => Ok(Target::Portal(name)),
+        b'S' => Ok(Target::Statement(name)),
+        _ => Err(Malformed::Slack),
+    }
+}
+
+/// Appends one of the messages that have no body: `1` ParseComplete, `2` BindComplete,
+/// `3` CloseComplete, `n` NoData, `s` PortalSuspended, `c` CopyDone.
+pub(crate) fn put_bare(out: &mut Vec<u8>, kind: u8) {
+    out.extend_from_slice(&[kind, 0, 0, 0, 4]);
+}
+
+pub(crate) fn put_parameter_description(out: &mut Vec<u8>, types: &[Type]) {
+    put_short(out, b't', |out| {
+        // As many as a Bind can count.
+        let count = u16::try_from(types.len()).unwrap_or(u16::MAX);
+        out.extend_from_slice(&count.to_be_bytes());
+        for kind in types.iter().take(usize::from(count)) {
+            out.extend_from_slice(&kind.oid().to_be_bytes());
+        }
+    });
 }
 
 /// Appends a message that is known to be short.
@@ -184,44 +324,99 @@ mod tests {
 
     use super::*;
 
+    /// What is cut off, in short.
+    fn cut(input: &[u8]) -> String {
+        match message(input) {
+            Ok(None) => "more".into(),
+            Ok(Some((n, Ok(message)))) => format!("{n} {message:?}"),
+            Ok(Some((n, Err(fault)))) => format!("{n} {}", fault.error().message()),
+            Err(fault) => fault.error().to_string(),
+        }
+    }
+
     #[test]
     fn frames_are_cut_exactly_and_judged_early() {
-        use Frontend::*;
-        let truncated = Err(Fault::Format(Malformed::Unterminated));
-        let slack = Err(Fault::Format(Malformed::Slack));
-        type Case = (
-            &'static [u8],
-            Result<Option<(usize, Frontend<'static>)>, Fault>,
-        );
-        let cases: &[Case] = &[
-            (b"", Ok(None)),
-            (b"Q", Ok(None)),
-            (b"Q\0\0\0", Ok(None)),
-            (b"Q\0\0\0\x06a", Ok(None)),
-            (b"Q\0\0\0\x06a\0", Ok(Some((7, Query(b"a"))))),
-            (b"Q\0\0\0\x06a\0X\0\0\0\x04", Ok(Some((7, Query(b"a"))))),
-            (b"Q\0\0\0\x05\0", Ok(Some((6, Query(b""))))),
-            (b"Q\0\0\0\x04", truncated),
-            (b"Q\0\0\0\x05a", truncated),
-            (b"Q\0\0\0\x07a\0b", slack),
-            (b"Q\0\0\0\x03", Err(Fault::Length)),
-            (b"Q\0\0\0\0", Err(Fault::Length)),
-            (b"Q\xff\xff\xff\xff", Err(Fault::Length)),
-            (b"Q\x80\0\0\0", Err(Fault::Length)),
-            (b"Q\x04\0\0\x01", Err(Fault::Length)),
-            (b"Q\x04\0\0\0", Ok(None)),
-            (b"S\0\0\0\x04", Ok(Some((5, Sync)))),
-            (b"S\0\0\0\x05a", slack),
-            (b"S\0\0\x27\x11", Err(Fault::Length)),
-            (b"X\0\0\0\x04", Ok(Some((5, Terminate)))),
-            (b"H\0\0\0\x04", Ok(Some((5, Flush)))),
-            (b"P\0\0\0\x08ab\0c", Ok(Some((9, Extended)))),
-            (b"p\0\0\0\x04", Err(Fault::Type(b'p'))),
-            (b"\0", Err(Fault::Type(0))),
+        const LENGTH: &str = "FATAL: invalid message length (08P01)";
+        let cases: &[(&[u8], &str)] = &[
+            (b"", "more"),
+            (b"Q", "more"),
+            (b"Q\0\0\0", "more"),
+            (b"Q\0\0\0\x06a", "more"),
+            (b"Q\0\0\0\x06a\0", "7 Query([97])"),
+            (b"Q\0\0\0\x06a\0X\0\0\0\x04", "7 Query([97])"),
+            (b"Q\0\0\0\x05\0", "6 Query([])"),
+            (b"Q\0\0\0\x04", "5 invalid string in message"),
+            (b"Q\0\0\0\x05a", "6 invalid string in message"),
+            (b"Q\0\0\0\x07a\0b", "8 invalid message format"),
+            (b"Q\0\0\0\x03", LENGTH),
+            (b"Q\0\0\0\0", LENGTH),
+            (b"Q\xff\xff\xff\xff", LENGTH),
+            (b"Q\x80\0\0\0", LENGTH),
+            (b"Q\x04\0\0\x01", LENGTH),
+            (b"Q\x04\0\0\0", "more"),
+            (b"S\0\0\0\x04", "5 Sync"),
+            (b"S\0\0\0\x05a", "6 invalid message format"),
+            (b"S\0\0\x27\x11", LENGTH),
+            (b"X\0\0\0\x04", "5 Terminate"),
+            (b"H\0\0\0\x04", "5 Flush"),
+            (b"c\0\0\0\x04", "5 CopyDone"),
+            (b"d\0\0\0\x04", "5 CopyData([])"),
+            (b"f\0\0\0\x05\0", "6 CopyFail([])"),
+            (b"E\0\0\0\x09\0\0\0\0\x02", "10 Execute([], 2)"),
+            (
+                b"E\0\0\0\x08\0\0\0\x02",
+                "9 insufficient data left in message",
+            ),
+            (b"D\0\0\0\x06S\0", "7 Describe(Statement([]))"),
+            (b"C\0\0\0\x07Pa\0", "8 Close(Portal([97]))"),
+            (b"C\0\0\0\x06X\0", "7 invalid message format"),
+            (b"P\0\0\0\x08a\0b\0", "9 insufficient data left in message"),
+            (
+                b"P\0\0\0\x0aa\0b\0\0\x01",
+                "11 insufficient data left in message",
+            ),
+            (
+                b"B\0\0\0\x0c\0\0\0\0\0\x01\0\0",
+                "13 insufficient data left in message",
+            ),
+            (
+                b"B\0\0\0\x10\0\0\0\0\0\x01\xff\xff\xff\xfe\0\0",
+                "17 insufficient data left in message",
+            ),
+            (
+                b"p\0\0\0\x04",
+                "FATAL: invalid frontend message type 112 (08P01)",
+            ),
+            (b"\0", "FATAL: invalid frontend message type 0 (08P01)"),
         ];
         for (input, expected) in cases {
-            assert_eq!(message(input), *expected, "{}", input.escape_ascii());
+            assert_eq!(cut(input), *expected, "{}", input.escape_ascii());
         }
+    }
+
+    #[test]
+    fn parse_and_bind_are_taken_apart() {
+        let input = b"P\0\0\0\x12a\0b\0\0\x02\0\0\0\x17\0\0\0\0";
+        let Ok(Some((19, Ok(Frontend::Parse(parse))))) = message(input) else {
+            panic!("{}", cut(input));
+        };
+        assert_eq!((parse.name, parse.sql), (&b"a"[..], &b"b"[..]));
+        let types: Vec<u32> = parse.types.iter().map(u32::from_be_bytes).collect();
+        assert_eq!(types, [23, 0]);
+
+        let input = b"B\0\0\0\x19p\0s\0\0\x01\0\x01\0\x02\xff\xff\xff\xff\0\0\0\x01x\0\0";
+        let Ok(Some((26, Ok(Frontend::Bind(bind))))) = message(input) else {
+            panic!("{}", cut(input));
+        };
+        assert_eq!(
+            (bind.portal, bind.statement, bind.count),
+            (&b"p"[..], &b"s"[..], 2)
+        );
+        assert_eq!(bind.parameter_formats.iter().collect::<Vec<_>>(), [[0, 1]]);
+        assert_eq!(bind.result_formats.iter().len(), 0);
+        let mut parameters = bind.parameters;
+        assert_eq!(parameter(&mut parameters), Ok(None));
+        assert_eq!(parameter(&mut parameters), Ok(Some(&b"x"[..])));
     }
 
     #[test]

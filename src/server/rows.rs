@@ -213,6 +213,29 @@ impl Rows {
         taken
     }
 
+    /// Cuts off what comes after so many rows.
+    pub(crate) fn split_off(&mut self, rows: u64) -> Self {
+        let mut rest = Self::new(&self.format);
+        if rows >= self.count {
+            return rest;
+        }
+        let mut at = 0_usize;
+        for _ in 0..rows {
+            // Each row is a message: a type, and a length that counts all but that.
+            let length = self
+                .bytes
+                .get(at.saturating_add(1)..)
+                .and_then(|b| b.first_chunk())
+                .map_or(0, |b| u32::from_be_bytes(*b));
+            let length = usize::try_from(length).unwrap_or(usize::MAX);
+            at = at.saturating_add(length).saturating_add(1);
+        }
+        rest.bytes = self.bytes.split_off(at.min(self.bytes.len()));
+        rest.count = self.count.saturating_sub(rows);
+        self.count = rows;
+        rest
+    }
+
     pub(crate) fn into_bytes(self) -> Vec<u8> {
         self.bytes
     }
@@ -308,6 +331,27 @@ mod tests {
         let error = Rows::new(&wide).push(vec!["x"; 32_768]).unwrap_err();
         assert_eq!(error.code().as_str(), "54000");
         assert_eq!((rows.bytes, rows.count), (before, 1));
+    }
+
+    #[test]
+    fn rows_are_split_between_two() {
+        for n in 0..=4 {
+            let mut rows = Rows::new(&three());
+            for text in ["a", "bb", "ccc"] {
+                rows.push([text; 3]).unwrap();
+            }
+            let whole = rows.bytes.clone();
+            let rest = rows.split_off(n);
+            assert_eq!((rows.count, rest.count), (n.min(3), 3 - n.min(3)));
+            assert_eq!([rows.bytes.clone(), rest.bytes.clone()].concat(), whole);
+            assert!(rest.is_empty() || rest.bytes[0] == b'D');
+            assert!(
+                n == 0
+                    || rows
+                        .bytes
+                        .ends_with(["a", "bb", "ccc"][n.min(3) as usize - 1].as_bytes())
+            );
+        }
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(crate) enum Malformed {
 }
 
 /// Reads one message body, field by field.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {

@@ -21,6 +21,11 @@ fn malformed(text: &str) -> ErrorResponse {
     )
 }
 
+/// What PostgreSQL skips around elements (`array_isspace`).
+fn blank(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n' | '\r' | '\x0b' | '\x0c')
+}
+
 /// Whether it has the form of an array.
 pub(super) fn check(text: &str) -> Result<(), ErrorResponse> {
     read(text).map(|_| ())
@@ -34,10 +39,11 @@ struct Parsed<'a> {
 
 fn read(text: &str) -> Result<Parsed<'_>, ErrorResponse> {
     let bad = || malformed(text);
-    let mut rest = text.trim();
+    let mut rest = text.trim_matches(blank);
     // Lower bounds other than 1 stand before the braces; nobody downstream asks for them.
     if rest.starts_with('[') {
-        rest = rest.split_once('=').ok_or_else(bad)?.1.trim_start();
+        let (_, braces) = rest.split_once('=').ok_or_else(bad)?;
+        rest = braces.trim_start_matches(blank);
     }
     let mut elements = Vec::new();
     // For each open brace, how many there are within it so far; and how many there must be.
@@ -45,7 +51,7 @@ fn read(text: &str) -> Result<Parsed<'_>, ErrorResponse> {
     let mut sizes: Vec<Option<i32>> = Vec::new();
     let mut want_item = true;
     loop {
-        rest = rest.trim_start();
+        rest = rest.trim_start_matches(blank);
         let c = rest.chars().next().ok_or_else(bad)?;
         match c {
             '{' if want_item => {
@@ -62,7 +68,8 @@ fn read(text: &str) -> Result<Parsed<'_>, ErrorResponse> {
                     }
                     sizes.push(None);
                 }
-                rest = rest.get(1..).unwrap_or_default().trim_start();
+                rest = rest.get(1..).unwrap_or_default();
+                rest = rest.trim_start_matches(blank);
                 want_item = true;
                 if rest.starts_with('}') {
                     want_item = false;
@@ -97,7 +104,7 @@ fn read(text: &str) -> Result<Parsed<'_>, ErrorResponse> {
             _ => return Err(bad()),
         }
     }
-    if !rest.trim().is_empty() {
+    if !rest.trim_matches(blank).is_empty() {
         return Err(bad());
     }
     let sizes = if elements.is_empty() {
@@ -124,7 +131,7 @@ fn element(rest: &str) -> Option<(Option<Cow<'_, str>>, &str)> {
     }
     let end = rest.find([',', '}'])?;
     let (word, tail) = rest.split_at(end);
-    let word = word.trim_end();
+    let word = word.trim_end_matches(blank);
     if word.is_empty() || word.contains(['{', '"']) {
         return None;
     }
@@ -342,6 +349,7 @@ mod tests {
             ("{a\\,b}", &[1], &[Some("a,b")]),
             ("[2:3]={1,2}", &[2], &[Some("1"), Some("2")]),
             ("{\"\"}", &[1], &[Some("")]),
+            ("{\u{a0}}", &[1], &[Some("\u{a0}")]),
         ];
         for (text, sizes, elements) in good {
             let parsed = read(text).unwrap();
