@@ -87,23 +87,27 @@ where
                 spoke = true;
                 match login.send::<R>(&bytes, deadline.as_mut()).await {
                     Ok(()) => {}
-                    Err(e) => return lost(door, login.machine.peer(), &e),
+                    Err(e) => return lost(door, login.machine, &e),
                 }
             }
             Output::Wait(_) => {
                 spoke = false;
                 match login.receive::<R>(deadline.as_mut()).await {
                     Ok(()) => {}
-                    Err(e) => return lost(door, login.machine.peer(), &e),
+                    Err(e) => return lost(door, login.machine, &e),
                 }
             }
         }
     }
 }
 
-fn lost<T, S>(door: &FrontDoor, peer: &Peer, error: &io::Error) -> Accepted<T, S> {
-    let close = Close::transport(&error.to_string());
-    door.note_refused(peer, &close);
+fn lost<T, S>(door: &FrontDoor, mut machine: Handshake, error: &io::Error) -> Accepted<T, S> {
+    // Whoever does not stay to hear why it was refused was refused nevertheless.
+    let close = match machine.poll_output() {
+        Output::Close(close) => close,
+        _ => Close::transport(&error.to_string()),
+    };
+    door.note_refused(machine.peer(), &close);
     Accepted::Refused(close)
 }
 
