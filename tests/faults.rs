@@ -458,7 +458,7 @@ fn faults_at_every_byte_of_a_scram_login() {
 
 #[test]
 fn faults_in_a_login_over_tls_1_2() {
-    on_virtual_time(at_each_byte(TLS12, 11));
+    on_virtual_time(at_each_byte(TLS12, 1));
 }
 
 #[test]
@@ -468,12 +468,12 @@ fn faults_in_a_login_over_tls_1_3() {
 
 #[test]
 fn faults_in_a_direct_tls_login() {
-    on_virtual_time(at_each_byte(DIRECT, 13));
+    on_virtual_time(at_each_byte(DIRECT, 3));
 }
 
 #[test]
 fn faults_in_a_scram_login_over_tls() {
-    on_virtual_time(at_each_byte(SCRAM_TLS, 13));
+    on_virtual_time(at_each_byte(SCRAM_TLS, 3));
 }
 
 /// Few system calls for a login: what belongs together leaves together.
