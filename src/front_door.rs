@@ -159,6 +159,7 @@ struct Snapshot {
     rules: Rules,
     select: Option<Arc<dyn Select + Send + Sync>>,
     expiries: Vec<Expiry>,
+    warnings: Vec<String>,
     fingerprint: u64,
 }
 
@@ -184,6 +185,7 @@ impl Snapshot {
         let Loaded {
             select,
             expiries,
+            warnings,
             user_map,
             fingerprint,
         } = tls::config::load(config)?;
@@ -194,12 +196,16 @@ impl Snapshot {
             rules,
             select,
             expiries,
+            warnings,
             fingerprint,
         })
     }
 
-    /// Writes a line for everything that ends soon.
-    fn note_expiries(&self, config: &SslConfig) {
+    /// Writes a line for everything that ends soon or is odd.
+    fn note(&self, config: &SslConfig) {
+        for warning in &self.warnings {
+            tracing::warn!(target: "pgtls::ssl", "{warning}");
+        }
         #[expect(clippy::disallowed_methods, reason = "what ends soon depends on now")]
         let now = SystemTime::now();
         for expiry in &self.expiries {
@@ -210,6 +216,9 @@ impl Snapshot {
             let Expiry {
                 what, origin, name, ..
             } = expiry;
+            if now < expiry.begins {
+                tracing::error!(target: "pgtls::ssl", what, %origin, name, "is not valid yet; check the clock of this machine, or replace the file and reload");
+            }
             let advice = if days < 0 {
                 "has ended; replace the file and reload"
             } else {
@@ -232,6 +241,7 @@ impl FrontDoor {
             rules: Rules::new(Encryption::Unavailable),
             select: None,
             expiries: Vec::new(),
+            warnings: Vec::new(),
             fingerprint: 0,
         })
     }
@@ -251,6 +261,7 @@ impl FrontDoor {
             rules,
             select: Some(Arc::new(Foreign(config))),
             expiries: Vec::new(),
+            warnings: Vec::new(),
             fingerprint: 0,
         })
     }
@@ -261,7 +272,7 @@ impl FrontDoor {
     /// The first thing that is wrong with the configuration, with its file and what mends it.
     pub fn new(config: SslConfig) -> Result<Self, ConfigError> {
         let snapshot = Snapshot::load(&config)?;
-        snapshot.note_expiries(&config);
+        snapshot.note(&config);
         Ok(Self::from_snapshot(snapshot).change(|shared| shared.config = Some(config)))
     }
 
@@ -309,7 +320,7 @@ impl FrontDoor {
         if !always && snapshot.fingerprint == self.current().fingerprint {
             return Ok(false);
         }
-        snapshot.note_expiries(config);
+        snapshot.note(config);
         *self
             .shared
             .current
@@ -333,10 +344,19 @@ impl FrontDoor {
         Ok(changed || always)
     }
 
-    /// When the certificates and revocation lists in force end.
+    /// When the certificates and revocation lists in force end. At each load a line is logged for
+    /// what ends soon ([`SslConfig::with_expiry_thresholds`]); [`FrontDoor::log_expiries`] does it
+    /// again.
     #[must_use]
     pub fn expiries(&self) -> Vec<Expiry> {
         self.current().expiries.clone()
+    }
+
+    /// Logs once more what ends soon, for a server that does not reload for months: once a day.
+    pub fn log_expiries(&self) {
+        if let Some(config) = &self.shared.config {
+            self.current().note(config);
+        }
     }
 
     /// The configuration's files and directories.

@@ -136,7 +136,9 @@ pub use auth::{
     UserFileError, UserFileFault, UserMap, WrongPassword,
 };
 #[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]
-pub use certificates::{CertificateError, CertificateManager, TestCertificates};
+pub use certificates::{
+    CertificateAuthority, CertificateError, CertificateManager, TestCertificates,
+};
 pub use close::{Close, Reason, Request};
 pub use config::{
     CertificateMaterial, CertificateName, CertificateProvider, ClientName, ConfigError, Origin,

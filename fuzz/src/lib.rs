@@ -2,6 +2,7 @@
 //!
 //! What needs to look inside pgtls lives in its `src/fuzzing/`, the rest here.
 
+mod certificates;
 mod handshake;
 
 /// Takes any bytes, panics on a finding.
@@ -14,6 +15,8 @@ pub const BODIES: &[(&str, Body)] = &[
     ("handshake", handshake::handshake),
     ("hba", pgtls::fuzzing::hba),
     ("ident", pgtls::fuzzing::ident),
+    ("names", pgtls::fuzzing::names),
+    ("files", certificates::files),
 ];
 
 /// The body of a target.

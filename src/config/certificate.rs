@@ -90,6 +90,12 @@ impl ServerCertificate {
         self
     }
 
+    /// As [`ServerCertificate::with_ocsp_response`], from memory.
+    pub fn with_ocsp_der(mut self, der: impl Into<Vec<u8>>) -> Self {
+        self.ocsp = Some(Source::memory(der));
+        self
+    }
+
     /// The CA certificates (PEM or DER) that are asked of clients who came for this certificate.
     pub fn with_ca_cert(mut self, path: impl Into<PathBuf>) -> Self {
         self.ca = Some(Source::File(path.into()));

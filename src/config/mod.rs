@@ -271,6 +271,9 @@ impl SslConfig {
         self.crls.iter().for_each(&mut add);
         for entry in core::iter::once(&self.certificate).chain(self.hosts.iter().map(|(_, c)| c)) {
             entry.ca.iter().chain(&entry.ocsp).for_each(&mut add);
+            if let Some(source::Passphrase::File(path)) = &entry.passphrase {
+                add(&Source::File(path.clone()));
+            }
             if let Material::Sources { certificate, key } = &entry.material {
                 add(certificate);
                 add(key);

@@ -8,8 +8,11 @@
     reason = "a panic is the finding"
 )]
 
+mod names;
 #[cfg(test)]
 mod properties;
+
+pub use names::names;
 
 use alloc::{format, string::String, vec::Vec};
 use core::time::Duration;

@@ -5,9 +5,9 @@ pub(crate) mod config;
 mod dn;
 pub(crate) mod facts;
 pub(crate) mod identity;
-mod names;
+pub(crate) mod names;
 pub(crate) mod session;
-#[cfg(test)]
+#[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) mod testing;
 
 /// The one application protocol (IANA, "TLS ALPN Protocol IDs").

@@ -1,5 +1,11 @@
 //! Certificates by hand, for tests of what is read from them: their signatures are empty.
 
+#![allow(
+    clippy::unwrap_used,
+    dead_code,
+    reason = "not every test uses all of it"
+)]
+
 use alloc::{string::ToString, vec, vec::Vec};
 
 use rustls::pki_types::CertificateDer;

@@ -20,6 +20,8 @@ pub struct Expiry {
     pub origin: Origin,
     /// Whose it is: the subject, or the issuer of a list.
     pub name: String,
+    /// The first moment it is good for: notBefore, or thisUpdate of a list.
+    pub begins: SystemTime,
     /// The last moment it is good for: notAfter, or nextUpdate of a list.
     pub ends: SystemTime,
 }
@@ -49,6 +51,7 @@ pub(super) fn of_certificate(
         what,
         origin: origin.clone(),
         name: tbs.subject().to_string(),
+        begins: tbs.validity().not_before.to_system_time(),
         ends: tbs.validity().not_after.to_system_time(),
     })
 }
@@ -60,6 +63,7 @@ pub(super) fn of_list(origin: &Origin, der: &CertificateRevocationListDer<'_>) -
         what: "certificate revocation list",
         origin: origin.clone(),
         name: list.tbs_cert_list.issuer.to_string(),
+        begins: list.tbs_cert_list.this_update.to_system_time(),
         ends: list.tbs_cert_list.next_update?.to_system_time(),
     })
 }
@@ -75,6 +79,7 @@ mod tests {
             what: "SSL certificate",
             origin: Origin::Memory,
             name: String::new(),
+            begins: SystemTime::UNIX_EPOCH,
             ends,
         };
         for (now, left) in [

@@ -25,6 +25,8 @@ use x509_cert::der::Decode;
 use zeroize::Zeroizing;
 
 pub use expiry::Expiry;
+#[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]
+pub(crate) use suites::signature_algorithms;
 
 use crate::auth::UserMap;
 use crate::config::source::Source;
@@ -44,6 +46,8 @@ pub(crate) struct Loaded {
     /// None in mode `Disable`.
     pub(crate) select: Option<Selector>,
     pub(crate) expiries: Vec<Expiry>,
+    /// What is odd, but works with most clients.
+    pub(crate) warnings: Vec<String>,
     pub(crate) user_map: Option<Arc<dyn UserMap>>,
     /// Differs if anything that was read differs.
     pub(crate) fingerprint: u64,
@@ -54,6 +58,7 @@ pub(crate) fn load(config: &SslConfig) -> Result<Loaded, ConfigError> {
     let mut loader = Loader {
         config,
         expiries: Vec::new(),
+        warnings: Vec::new(),
         hasher: DefaultHasher::new(),
     };
     let select = match config.mode {
@@ -68,6 +73,7 @@ pub(crate) fn load(config: &SslConfig) -> Result<Loaded, ConfigError> {
         select,
         user_map,
         expiries: loader.expiries,
+        warnings: loader.warnings,
         fingerprint: loader.hasher.finish(),
     })
 }
@@ -75,6 +81,7 @@ pub(crate) fn load(config: &SslConfig) -> Result<Loaded, ConfigError> {
 struct Loader<'a> {
     config: &'a SslConfig,
     expiries: Vec<Expiry>,
+    warnings: Vec<String>,
     hasher: DefaultHasher,
 }
 
@@ -239,6 +246,7 @@ impl Loader<'_> {
             self.expiries
                 .extend(expiry::of_certificate(CERTIFICATE, certificate, der));
         }
+        self.warnings.extend(chain_warning(certificate, &chain));
         let unsupported = |reason: String| ConfigError::KeyUnsupported {
             key: key.clone(),
             reason,
@@ -369,16 +377,7 @@ impl Loader<'_> {
         let mut lists = Vec::new();
         for source in &sources {
             let piece = self.piece(source, CRL)?;
-            for der in sections::<CertificateRevocationListDer<'static>>(
-                &piece.bytes,
-                &piece.origin,
-                CRL,
-                "X509 CRL",
-            )? {
-                CertificateList::<Rfc5280>::from_der(&der).map_err(|e| ConfigError::BadCrl {
-                    origin: piece.origin.clone(),
-                    reason: e.to_string(),
-                })?;
+            for der in revocation_lists(&piece.bytes, &piece.origin)? {
                 self.expiries.extend(expiry::of_list(&piece.origin, &der));
                 lists.push(List {
                     der,
@@ -388,6 +387,22 @@ impl Loader<'_> {
         }
         Ok(lists)
     }
+}
+
+/// PostgreSQL sends a chain as it stands in the file, and so do we; many clients sort it.
+fn chain_warning(origin: &Origin, chain: &[CertificateDer<'_>]) -> Option<String> {
+    let parsed: Vec<_> = chain
+        .iter()
+        .filter_map(|der| Certificate::from_der(der).ok())
+        .collect();
+    let broken = parsed.windows(2).position(|pair| match pair {
+        [one, next] => one.tbs_certificate().issuer() != next.tbs_certificate().subject(),
+        _ => false,
+    })?;
+    let number = broken.saturating_add(1);
+    Some(format!(
+        "certificate {number} in {origin} is not issued by the one behind it; put the server's own first, then its issuer, and so on"
+    ))
 }
 
 /// A revocation list.
@@ -475,6 +490,21 @@ pub(crate) fn certificates(
         Certificate::from_der(certificate).map_err(|e| ConfigError::BadCertificate {
             origin: origin.clone(),
             number: i.saturating_add(1),
+            reason: e.to_string(),
+        })?;
+    }
+    Ok(all)
+}
+
+/// All revocation lists, at least one, each of which can be parsed.
+pub(crate) fn revocation_lists(
+    bytes: &[u8],
+    origin: &Origin,
+) -> Result<Vec<CertificateRevocationListDer<'static>>, ConfigError> {
+    let all: Vec<CertificateRevocationListDer<'static>> = sections(bytes, origin, CRL, "X509 CRL")?;
+    for list in &all {
+        CertificateList::<Rfc5280>::from_der(list).map_err(|e| ConfigError::BadCrl {
+            origin: origin.clone(),
             reason: e.to_string(),
         })?;
     }

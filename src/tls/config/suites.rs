@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use rustls::crypto::{CryptoProvider, SupportedKxGroup};
+#[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]
+use rustls::pki_types::SignatureVerificationAlgorithm;
 use rustls::server::ProducesTickets;
 use rustls::{NamedGroup, SupportedCipherSuite};
 
@@ -57,6 +59,13 @@ fn default_provider() -> Result<CryptoProvider, ConfigError> {
 #[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
 fn default_provider() -> Result<CryptoProvider, ConfigError> {
     Err(ConfigError::NoCrypto)
+}
+
+/// With what the signatures of certificates are verified.
+#[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]
+pub(crate) fn signature_algorithms()
+-> Result<&'static [&'static dyn SignatureVerificationAlgorithm], ConfigError> {
+    Ok(default_provider()?.signature_verification_algorithms.all)
 }
 
 /// What makes session tickets, with a key of its own.
