@@ -17,6 +17,8 @@ pub const BODIES: &[(&str, Body)] = &[
     ("ident", pgtls::fuzzing::ident),
     ("names", pgtls::fuzzing::names),
     ("files", certificates::files),
+    ("login", pgtls::fuzzing::login),
+    ("scram", pgtls::fuzzing::scram),
 ];
 
 /// The body of a target.

@@ -12,7 +12,7 @@ mod password;
 mod requirement;
 mod saslprep;
 pub(crate) mod scram;
-mod secret;
+pub(crate) mod secret;
 pub(crate) mod store;
 mod user_file;
 

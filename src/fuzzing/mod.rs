@@ -8,6 +8,7 @@
     reason = "a panic is the finding"
 )]
 
+mod login;
 mod names;
 #[cfg(test)]
 mod properties;
@@ -27,6 +28,7 @@ use crate::tls::facts::{TlsFacts, TlsVersion};
 use crate::wire::request::{self, MAX_PACKET, Packet, StartupFault};
 
 pub use crate::access::fuzzing::{hba, ident};
+pub use login::{login, scram};
 
 /// How much memory a handshake keeps for input that its machine has not consumed.
 #[must_use]
