@@ -57,7 +57,11 @@ where
         match login.machine.poll_output() {
             Output::Ask(mut question) => {
                 let peer = *login.machine.peer();
+                let delay = door.delay(&mut login.machine, R::now());
                 let decision = async {
+                    if !delay.is_zero() {
+                        R::sleep(delay).await;
+                    }
                     resolve_hosts::<R>(&mut question).await;
                     door.decide(&question, &peer).await
                 };
@@ -67,14 +71,14 @@ where
             }
             Output::Cancel(request) => return Accepted::Cancel(request, login.io),
             Output::Close(close) => {
-                door.note_refused(login.machine.peer(), &close);
+                login.note_refused::<R>(door, &close);
                 if spoke {
                     linger::<R, S>(&mut login.io).await;
                 }
                 return Accepted::Refused(close);
             }
             Output::Done(session) => {
-                door.note_admitted(session.peer(), session.login(), login.now::<R>());
+                door.note_admitted(&login.machine, &session, login.now::<R>());
                 return Accepted::Session(Stream::new(login.io, *session, login.rest));
             }
             Output::LookUp(lookup) => {
@@ -87,28 +91,18 @@ where
                 spoke = true;
                 match login.send::<R>(&bytes, deadline.as_mut()).await {
                     Ok(()) => {}
-                    Err(e) => return lost(door, login.machine, &e),
+                    Err(e) => return login.lost::<R, _>(door, &e),
                 }
             }
             Output::Wait(_) => {
                 spoke = false;
                 match login.receive::<R>(deadline.as_mut()).await {
                     Ok(()) => {}
-                    Err(e) => return lost(door, login.machine, &e),
+                    Err(e) => return login.lost::<R, _>(door, &e),
                 }
             }
         }
     }
-}
-
-fn lost<T, S>(door: &FrontDoor, mut machine: Handshake, error: &io::Error) -> Accepted<T, S> {
-    // Whoever does not stay to hear why it was refused was refused nevertheless.
-    let close = match machine.poll_output() {
-        Output::Close(close) => close,
-        _ => Close::transport(&error.to_string()),
-    };
-    door.note_refused(machine.peer(), &close);
-    Accepted::Refused(close)
 }
 
 struct Login<S> {
@@ -122,6 +116,20 @@ struct Login<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Login<S> {
     fn now<R: Runtime>(&self) -> Duration {
         R::now().saturating_duration_since(self.started)
+    }
+
+    fn note_refused<R: Runtime>(&self, door: &FrontDoor, close: &Close) {
+        door.note_refused(&self.machine, close, self.now::<R>(), R::now());
+    }
+
+    fn lost<R: Runtime, T>(mut self, door: &FrontDoor, error: &io::Error) -> Accepted<T, S> {
+        // Whoever does not stay to hear why it was refused was refused nevertheless.
+        let close = match self.machine.poll_output() {
+            Output::Close(close) => close,
+            _ => Close::transport(&error.to_string()),
+        };
+        self.note_refused::<R>(door, &close);
+        Accepted::Refused(close)
     }
 
     /// Waits for one input: bytes, the end of the stream, or the deadline.

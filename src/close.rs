@@ -140,6 +140,17 @@ pub enum Reason {
         /// Why; the client does not learn it.
         cause: WrongPassword,
     },
+    /// The process at the other end of the Unix socket runs as somebody else. 28000.
+    #[error("Peer authentication failed for user \"{user}\": {}", match system_name {
+        Some(name) => alloc::format!("the process at the other end runs as \"{name}\""),
+        None => "it is not known whose process is at the other end".into(),
+    })]
+    PeerName {
+        /// The user asked for.
+        user: String,
+        /// Who it is to the system, if that is known.
+        system_name: Option<String>,
+    },
     /// Plaintext where TLS is required. 28000.
     #[error("SSL is required but no SSL request was received")]
     PlaintextRefused,
@@ -192,6 +203,14 @@ impl Reason {
         !matches!(self, Self::EndOfStream | Self::Evicted)
     }
 
+    /// Whether somebody failed to prove to be who they say.
+    pub(crate) fn is_failed_proof(&self) -> bool {
+        matches!(
+            self,
+            Self::CertificateName { .. } | Self::PasswordFailed { .. } | Self::PeerName { .. }
+        )
+    }
+
     /// The SQLSTATE under which the event is logged, also where the client is told nothing.
     #[must_use]
     pub fn sqlstate(&self) -> SqlState {
@@ -199,6 +218,7 @@ impl Reason {
             Self::CertificateMissing
             | Self::CertificateName { .. }
             | Self::NoUser
+            | Self::PeerName { .. }
             | Self::PlaintextRefused
             | Self::Rejected { .. } => SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
             Self::DeadlinePassed => SqlState::QUERY_CANCELED,

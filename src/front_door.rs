@@ -8,18 +8,19 @@ use std::net::SocketAddr;
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use ipnet::IpNet;
 use rustls::ServerConfig;
 
 use crate::access::decide::{Access, From, Knock};
+use crate::access::failures::{DEFAULT_MAX_DELAY, Failures};
 use crate::access::ident::IdentMaps;
 use crate::access::rules::AccessRules;
+use crate::audit::{Audit, LoginEvent};
 use crate::auth::store::AnyStore;
 use crate::auth::{
-    AuthMethod, Challenge, ClientCertificate, Found, MockSecrets, Requirement, SecretStore,
-    StoreError, WrongPassword,
+    AuthMethod, Challenge, Found, MockSecrets, Requirement, SecretStore, StoreError, WrongPassword,
 };
 use crate::close::Close;
 use crate::config::{ConfigError, DAY, SslConfig, SslMode};
@@ -27,8 +28,8 @@ use crate::connection::{Answer, Lookup, Question};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::half_open::{HalfOpen, HalfOpenLimits};
 use crate::handshake::Handshake;
-use crate::login::Login;
 use crate::policy::{Encryption, Rules};
+use crate::session::Session;
 use crate::tls::config::select::Foreign;
 use crate::tls::config::{Expiry, Loaded};
 use crate::tls::session::Select;
@@ -84,6 +85,18 @@ impl PeerCredentials {
         self.gid
     }
 
+    /// The name of the user in the system's database, which may block. `None` if it has none.
+    #[must_use]
+    pub fn system_name(&self) -> Option<String> {
+        #[cfg(unix)]
+        {
+            let uid = nix::unistd::Uid::from_raw(self.uid);
+            Some(nix::unistd::User::from_uid(uid).ok()??.name)
+        }
+        #[cfg(not(unix))]
+        None
+    }
+
     /// The process id; `None` where the system does not tell, or does not see it.
     #[must_use]
     pub fn pid(&self) -> Option<i32> {
@@ -104,6 +117,8 @@ struct Shared {
     reloading: Mutex<()>,
     auth_method: AuthMethod,
     access: RwLock<Access>,
+    failures: Failures,
+    audit: Audit,
     secrets: Option<Arc<dyn AnyStore>>,
     /// Made when first needed, unless it was given.
     mock: Arc<OnceLock<MockSecrets>>,
@@ -377,6 +392,8 @@ impl FrontDoor {
                 reloading: Mutex::new(()),
                 auth_method: AuthMethod::Trust,
                 access: RwLock::default(),
+                failures: Failures::new(DEFAULT_MAX_DELAY),
+                audit: Audit::default(),
                 room: Arc::new(Room::new(usize::MAX, HalfOpenLimits::default())),
                 proxies: Vec::new(),
                 secrets: None,
@@ -416,6 +433,42 @@ impl FrontDoor {
                 .unwrap_or_else(PoisonError::into_inner);
             access.maps = Arc::new(maps);
         })
+    }
+
+    /// Has this called with each login, whether it got in or not. It cannot change the verdict; a
+    /// panic in it is logged, and nothing else. May be called several times: all are told.
+    ///
+    /// It runs within the connection's own task, so it should be quick.
+    ///
+    /// ```
+    /// use pgtls::FrontDoor;
+    ///
+    /// let door = FrontDoor::plain().on_login(|event| {
+    ///     if let Some(reason) = event.reason() {
+    ///         eprintln!("{} from {}: {reason}", event.user().unwrap_or(b"?").escape_ascii(), event.peer());
+    ///     }
+    /// });
+    /// # let _ = door;
+    /// ```
+    #[must_use]
+    pub fn on_login(self, listener: impl Fn(&LoginEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.change(|shared| shared.audit.add(Arc::new(listener)))
+    }
+
+    #[cfg(feature = "server")]
+    pub(crate) fn audit(self, audit: Audit) -> Self {
+        self.change(|shared| shared.audit = audit)
+    }
+
+    /// The longest time that the next login of a peer waits that has failed to log in again and
+    /// again; 5 s unless said, zero for never.
+    ///
+    /// Four failures cost nothing, the next one 100 ms, each further one twice as much. Half of
+    /// them are forgotten every minute, all when the peer logs in. What counts is the IPv4 address
+    /// or the IPv6 /64, and only wrong passwords and other people's certificates.
+    #[must_use]
+    pub fn max_failure_delay(self, delay: Duration) -> Self {
+        self.change(|shared| shared.failures = Failures::new(delay))
     }
 
     /// Where the users' secrets are. Without a store nobody has one.
@@ -536,6 +589,8 @@ impl FrontDoor {
             reloading: Mutex::new(()),
             auth_method: old.auth_method,
             access: RwLock::new(self.access()),
+            failures: Failures::new(old.failures.max_delay()),
+            audit: old.audit.clone(),
             secrets: old.secrets.clone(),
             mock: Arc::clone(&old.mock),
             login_timeout: old.login_timeout,
@@ -595,7 +650,8 @@ impl FrontDoor {
     /// Decides about a login: what it has to bring. Whether there is room for one more session is
     /// looked at here, before a password is asked for, and counts when it is in.
     ///
-    /// It may have to ask the store whether the user is a member of a role.
+    /// It may have to ask the store whether the user is a member of a role, and for the method
+    /// `peer` it asks the system's database of users, which blocks.
     pub async fn decide(&self, question: &Question, peer: &Peer) -> Answer {
         if self.shared.room.is_full() {
             return Answer::Refuse(full());
@@ -609,32 +665,16 @@ impl FrontDoor {
             },
             encrypted: question.tls().is_some(),
         };
-        let by_method = Requirement::new(self.shared.auth_method);
-        if self.refuses_by_mode(question, peer) {
-            return Answer::Require(by_method);
-        }
-        match self
-            .access()
-            .decide(knock, self.shared.secrets.as_deref())
-            .await
-        {
-            None => Answer::Require(by_method),
-            Some(Ok(requirement)) => Answer::Require(requirement),
-            Some(Err(error)) => Answer::Refuse(error),
-        }
-    }
-
-    /// The mode goes before the rules, and has its own words.
-    fn refuses_by_mode(&self, question: &Question, peer: &Peer) -> bool {
-        let rules = &self.current().rules;
-        !matches!(peer, Peer::Unix(_))
-            && match question.tls() {
-                None => rules.encryption == Encryption::Required,
-                Some(tls) => {
-                    rules.certificate >= ClientCertificate::Required
-                        && tls.peer_certificates().is_empty()
-                }
-            }
+        let store = self.shared.secrets.as_deref();
+        let decided = self.access().decide(knock, store).await;
+        let requirement = decided.unwrap_or_else(|| Requirement::new(self.shared.auth_method));
+        Answer::Require(match (requirement.method, peer) {
+            (AuthMethod::Peer, Peer::Unix(Some(who))) => match who.system_name() {
+                Some(name) => requirement.system_name(name),
+                None => requirement,
+            },
+            _ => requirement,
+        })
     }
 
     /// Looks up the secret that a login needs. An error of the store, or a panic in it, is an
@@ -680,46 +720,40 @@ impl FrontDoor {
         Ok(Challenge::new(random, mock))
     }
 
-    /// Writes the one line about a client that got in: who, from where, over which TLS. Adapters
-    /// call it once per connection.
-    pub fn note_admitted(&self, peer: &Peer, login: &Login, took: Duration) {
-        let (version, cipher) = login.tls().map_or(("off", "none"), |tls| {
-            (tls.version().as_str(), tls.cipher())
-        });
-        // Debug formatting escapes whatever a client may put into its names.
-        tracing::info!(
-            target: "pgtls::ssl",
-            %peer,
-            user = ?String::from_utf8_lossy(login.user()),
-            database = ?String::from_utf8_lossy(login.database()),
-            tls = version,
-            cipher,
-            took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
-            "connection accepted"
-        );
-        if let Some(tls) = login.tls() {
-            tracing::debug!(
-                target: "pgtls::ssl",
-                %peer,
-                group = tls.group(),
-                sni = tls.sni(),
-                alpn = tls.alpn().is_some(),
-                resumed = tls.resumed(),
-                client_certificate = !tls.peer_certificates().is_empty(),
-                "TLS session"
-            );
-        }
+    /// How long this login has to wait before it is decided about, because its peer has failed
+    /// again and again: nothing for almost everybody. Adapters ask before [`FrontDoor::decide`],
+    /// and sleep as told. It ends before the login timeout does.
+    pub fn delay(&self, handshake: &mut Handshake, now: Instant) -> Duration {
+        let Peer::Tcp(peer) = handshake.peer() else {
+            return Duration::ZERO;
+        };
+        let delay = self.shared.failures.delay(peer.ip(), now);
+        let delay = delay.min(self.shared.login_timeout / 2);
+        handshake.waits(delay);
+        delay
     }
 
-    /// Writes the one line about a connection that ended at the door. Adapters call it once per
-    /// connection. Clients that knock and leave are a matter for `debug`.
-    pub fn note_refused(&self, peer: &Peer, close: &Close) {
-        let (reason, code) = (close.reason(), close.reason().sqlstate());
-        if reason.is_noteworthy() {
-            tracing::info!(target: "pgtls::ssl", %peer, sqlstate = %code, reason = ?reason.to_string(), "connection refused");
-        } else {
-            tracing::debug!(target: "pgtls::ssl", %peer, %reason, "connection closed");
+    /// Says of a client that it got in: in the log, and to whoever listens. Adapters call it once
+    /// per connection, with the time since accept.
+    pub fn note_admitted(&self, handshake: &Handshake, session: &Session, took: Duration) {
+        if let Peer::Tcp(peer) = session.peer() {
+            self.shared.failures.succeeded(peer.ip());
         }
+        let waited = handshake.waited();
+        let event = LoginEvent::admitted(session.peer(), session.login(), took, waited);
+        self.shared.audit.note(&event);
+    }
+
+    /// Says of a connection that it ended at the door, likewise. Clients that knock and leave are
+    /// a matter for `debug`.
+    pub fn note_refused(&self, handshake: &Handshake, close: &Close, took: Duration, now: Instant) {
+        if let Peer::Tcp(peer) = handshake.peer()
+            && close.reason().is_failed_proof()
+        {
+            self.shared.failures.failed(peer.ip(), now);
+        }
+        let event = LoginEvent::refused(handshake.peer(), handshake.record(), close, took);
+        self.shared.audit.note(&event);
     }
 
     /// How many sessions there are now.
@@ -750,7 +784,9 @@ fn since_epoch() -> Duration {
 }
 
 /// Turns a panic in a store into an error.
-async fn guarded<T>(future: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+pub(crate) async fn guarded<T>(
+    future: impl Future<Output = Result<T, StoreError>>,
+) -> Result<T, StoreError> {
     let mut future = pin!(future);
     poll_fn(|cx| {
         catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx)))

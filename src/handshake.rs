@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
+use crate::audit::Record;
 use crate::auth::Found;
 use crate::close::{Close, Reason};
 use crate::connection::{Action, Answer, Connection, Lookup, Question, Step, Upgrade};
@@ -57,6 +58,9 @@ pub struct Handshake {
     out: Vec<u8>,
     /// The order that follows when `out` is sent.
     order: Option<Output>,
+    /// What was asked about, should it be refused.
+    record: Option<Box<Record>>,
+    waited: Duration,
     peer_closed: bool,
     over: bool,
     /// Among the half-open ones.
@@ -106,6 +110,8 @@ impl Handshake {
             held: Vec::new(),
             out: Vec::new(),
             order: None,
+            record: None,
+            waited: Duration::ZERO,
             peer_closed: false,
             over: false,
             place: room.half_open.enter(counted_as),
@@ -196,8 +202,22 @@ impl Handshake {
 
     /// The decision about a login.
     pub fn answer(&mut self, now: Duration, question: Question, answer: Answer) {
+        self.record = Some(Box::new(Record::new(&question, &answer, self.waited)));
         self.connection.answer(question, answer);
         self.advance(now);
+    }
+
+    /// The decision is put off.
+    pub(crate) fn waits(&mut self, delay: Duration) {
+        self.waited = delay;
+    }
+
+    pub(crate) fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    pub(crate) fn record(&self) -> Option<&Record> {
+        self.record.as_deref()
     }
 
     /// What became of looking up a secret.

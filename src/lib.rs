@@ -92,6 +92,7 @@
 extern crate alloc;
 
 mod access;
+mod audit;
 mod auth;
 #[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]
 mod certificates;
@@ -130,6 +131,7 @@ pub use access::error::{AccessError, AccessFault, Place};
 pub use access::hba::ConnectionType;
 pub use access::ident::{IdentMaps, NotMapped};
 pub use access::rules::{AccessRules, Rule};
+pub use audit::LoginEvent;
 pub use auth::{
     AuthMethod, Authenticated, Challenge, ClientCertificate, DEFAULT_SCRAM_ITERATIONS, Found,
     MemoryStore, MockSecrets, Requirement, Secret, SecretError, SecretStore, StoreError, UserFile,

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::error::AccessError;
-use super::hba::{Entry, Method};
+use super::hba::Entry;
 use super::ident::IdentMaps;
 use super::names::NeedRole;
 use super::rules::{AccessRules, Facts, Found};
@@ -12,6 +12,7 @@ use crate::auth::store::AnyStore;
 use crate::auth::{AuthMethod, Requirement, UserMap};
 use crate::config::CertificateName;
 use crate::error_response::{ErrorResponse, SqlState};
+use crate::front_door::guarded;
 use crate::login::{Replication, Startup};
 
 /// Where a connection comes from, as rules see it.
@@ -87,7 +88,7 @@ impl Access {
         &self,
         knock: Knock<'_>,
         store: Option<&dyn AnyStore>,
-    ) -> Option<Result<Requirement, ErrorResponse>> {
+    ) -> Option<Requirement> {
         let rules = self.rules.as_ref()?;
         let (local, address) = match knock.from {
             From::Local => (true, None),
@@ -106,11 +107,11 @@ impl Access {
         let entry = loop {
             match rules.find(&facts, &|role| roles.known(role)) {
                 Ok(Found::Entry(entry)) => break entry,
-                Ok(Found::NoEntry) => return Some(Err(knock.refusal(None))),
+                Ok(Found::NoEntry) => return Some(Requirement::refuse(knock.refusal(None))),
                 Err(NeedRole(role)) => {
                     let role = role.to_vec();
                     if roles.learn(role).await.is_err() {
-                        return Some(Err(knock.refusal(None)));
+                        return Some(Requirement::refuse(knock.refusal(None)));
                     }
                 }
             }
@@ -121,22 +122,20 @@ impl Access {
             text = ?entry.text,
             "connection matched"
         );
-        let Method::Auth(method) = entry.method else {
-            return Some(Err(knock.refusal(Some(entry))));
-        };
-        if method == AuthMethod::Reject {
-            return Some(Err(knock.refusal(Some(entry))));
+        let rule = entry.place.to_string();
+        if entry.method == AuthMethod::Reject {
+            return Some(Requirement::refuse(knock.refusal(Some(entry))).rule(rule));
         }
-        let mut requirement = Requirement::new(method)
+        let mut requirement = Requirement::new(entry.method)
             .client_certificate(entry.certificate)
-            .rule(entry.place.to_string());
+            .rule(rule);
         if entry.distinguished_name {
             requirement = requirement.client_name(CertificateName::DistinguishedName);
         }
         if let Some(map) = &entry.map {
             for role in self.maps.roles(map) {
                 if roles.known(role).is_none() && roles.learn(role.to_vec()).await.is_err() {
-                    return Some(Err(knock.refusal(None)));
+                    return Some(Requirement::refuse(knock.refusal(None)));
                 }
             }
             requirement = requirement.map(Arc::new(MapOfLogin {
@@ -145,7 +144,7 @@ impl Access {
                 roles: roles.known,
             }));
         }
-        Some(Ok(requirement))
+        Some(requirement)
     }
 }
 
@@ -213,7 +212,7 @@ impl<'a> Memberships<'a> {
             // Without a store, and for names that no store knows, only the role itself is in it.
             (None, _) | (_, None) => role == self.user,
             (Some(store), Some((user, role))) => {
-                store.is_member(user, role).await.map_err(|error| {
+                guarded(store.is_member(user, role)).await.map_err(|error| {
                     tracing::error!(target: "pgtls::access", user, role, %error, "roles cannot be looked up; the login is refused");
                 })?
             }
@@ -261,6 +260,7 @@ mod tests {
         async fn is_member(&self, user: &str, role: &str) -> Result<bool, StoreError> {
             match role {
                 "broken" => Err(StoreError::new("the store is down")),
+                "panics" => panic!("the store has a bug"),
                 _ => Ok(user == role || user == "ann" && role == "staff"),
             }
         }
@@ -291,13 +291,14 @@ mod tests {
             from,
             encrypted: tls,
         };
-        match pollster::block_on(access.decide(knock, Some(&Store))).unwrap() {
-            Ok(requirement) => format!(
+        let requirement = pollster::block_on(access.decide(knock, Some(&Store))).unwrap();
+        match &requirement.refusal {
+            None => format!(
                 "{} by {}",
                 requirement.method().as_str(),
                 requirement.rule_name().unwrap()
             ),
-            Err(error) => error.to_string(),
+            Some(error) => error.to_string(),
         }
     }
 
@@ -381,9 +382,12 @@ mod tests {
     #[test]
     fn the_store_says_who_is_in_a_role() {
         let access = access(
-            "host all +staff all trust\nhost all carl,+broken all trust\nhost all all all reject",
+            "host all +staff all trust\nhost all carl,+broken all trust\nhost all all all trust",
             "",
         );
+        let worse = self::access("host all +panics all trust\nhost all all all trust", "");
+        let refused = decide(&worse, b"bob", HERE, false, false);
+        assert!(refused.starts_with("FATAL: no pg_hba.conf entry"));
         let on = |user: &[u8]| decide(&access, user, HERE, false, false);
         assert_eq!(on(b"ann"), "trust by <text>:1");
         assert_eq!(on(b"staff"), "trust by <text>:1");
@@ -391,7 +395,7 @@ mod tests {
         // A store that fails is not an answer: no later rule is looked at.
         assert!(on(b"bob").starts_with("FATAL: no pg_hba.conf entry"));
         // A name that is not text is in no role.
-        assert!(on(b"\xff").starts_with("FATAL: pg_hba.conf rejects"));
+        assert_eq!(on(b"\xff"), "trust by <text>:3");
     }
 
     #[test]

@@ -62,14 +62,6 @@ impl ConnectionType {
     }
 }
 
-/// What a rule does with those it fits.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Method {
-    Auth(AuthMethod),
-    /// The name of the process at the other end of a Unix socket.
-    Peer,
-}
-
 /// Methods of PostgreSQL that there are not here.
 const FOREIGN: &[&[u8]] = &[
     b"bsd", b"gss", b"ident", b"ldap", b"oauth", b"pam", b"radius", b"sspi",
@@ -84,7 +76,7 @@ pub(super) struct Entry {
     databases: Databases,
     users: Users,
     address: Address,
-    pub(super) method: Method,
+    pub(super) method: AuthMethod,
     pub(super) certificate: ClientCertificate,
     /// Whether `clientname` is `DN`.
     pub(super) distinguished_name: bool,
@@ -156,7 +148,7 @@ impl Entry {
     }
 
     fn is_cert(&self) -> bool {
-        matches!(self.method, Method::Auth(method) if method.as_str() == "cert")
+        self.method == AuthMethod::Cert
     }
 
     fn option(&mut self, token: &Token) -> Result<(), AccessFault> {
@@ -188,7 +180,7 @@ impl Entry {
                 };
             }
             "map" => {
-                if self.method != Method::Peer && !self.is_cert() {
+                if self.method != AuthMethod::Peer && !self.is_cert() {
                     return Err(AccessFault::OptionNeedsIdentity);
                 }
                 self.map = (!value.is_empty()).then(|| value.into());
@@ -215,20 +207,18 @@ impl Entry {
     }
 }
 
-fn method_of(connection: ConnectionType, token: &Token) -> Result<Method, AccessFault> {
+fn method_of(connection: ConnectionType, token: &Token) -> Result<AuthMethod, AccessFault> {
     let local = connection == ConnectionType::Local;
     let name = token.lossy();
-    match name.as_str() {
-        // `ident` on a Unix socket always meant `peer`.
-        "ident" if local => return Ok(Method::Peer),
-        "peer" if !cfg!(unix) => return Err(AccessFault::MethodNotSupported(name)),
-        "peer" if local => return Ok(Method::Peer),
-        "peer" => return Err(AccessFault::PeerNeedsLocal),
-        "cert" if connection != ConnectionType::HostSsl => return Err(AccessFault::CertNeedsTls),
-        _ => {}
-    }
     match AuthMethod::from_name(&name) {
-        Some(method) => Ok(Method::Auth(method)),
+        Some(AuthMethod::Peer) if !cfg!(unix) => Err(AccessFault::MethodNotSupported(name)),
+        Some(AuthMethod::Peer) if !local => Err(AccessFault::PeerNeedsLocal),
+        Some(AuthMethod::Cert) if connection != ConnectionType::HostSsl => {
+            Err(AccessFault::CertNeedsTls)
+        }
+        Some(method) => Ok(method),
+        // On a Unix socket it always meant `peer`.
+        None if local && cfg!(unix) && name == "ident" => Ok(AuthMethod::Peer),
         None if FOREIGN.contains(&name.as_bytes()) => Err(AccessFault::MethodNotSupported(name)),
         None => Err(AccessFault::NoSuchMethod(name)),
     }

@@ -3,6 +3,7 @@
 mod address;
 pub(crate) mod decide;
 pub(crate) mod error;
+pub(crate) mod failures;
 #[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) mod fuzzing;
 pub(crate) mod hba;

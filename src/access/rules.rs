@@ -46,7 +46,7 @@ pub struct Rule {
     databases: Vec<Token>,
     users: Vec<Token>,
     address: String,
-    method: String,
+    method: AuthMethod,
     options: Vec<String>,
 }
 
@@ -59,18 +59,9 @@ impl Rule {
             databases: Vec::new(),
             users: Vec::new(),
             address: "all".into(),
-            method: method.as_str().into(),
+            method,
             options: Vec::new(),
         }
-    }
-
-    /// A rule for Unix sockets whose other end runs as the user asked for, or as one that a map
-    /// leads to it (PostgreSQL docs, "Peer Authentication").
-    #[must_use]
-    pub fn peer() -> Self {
-        let mut rule = Self::new(ConnectionType::Local, AuthMethod::Reject);
-        rule.method = "peer".into();
-        rule
     }
 
     /// Adds a database: a name, `/` and a regular expression, or one of the words `all`,
@@ -125,7 +116,7 @@ impl Rule {
         if self.connection != ConnectionType::Local {
             fields.push(one(self.address));
         }
-        fields.push(one(self.method));
+        fields.push(one(self.method.as_str().into()));
         fields.extend(self.options.into_iter().map(one));
         let words = fields.iter().map(|field| {
             let values: Vec<String> = field.iter().map(Token::lossy).collect();

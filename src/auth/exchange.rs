@@ -61,7 +61,7 @@ pub(crate) fn begin(
         Some((Exchange::Scram(scram), question))
     };
     match (method, secret) {
-        (AuthMethod::Cert | AuthMethod::Reject | AuthMethod::Trust, _) => None,
+        (AuthMethod::Cert | AuthMethod::Peer | AuthMethod::Reject | AuthMethod::Trust, _) => None,
         (AuthMethod::Password, secret) => {
             let (secret, doomed) = match secret {
                 Ok(secret) => (secret, None),

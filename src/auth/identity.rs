@@ -30,6 +30,7 @@ pub(crate) fn conclude(
                 AuthMethod::Cert => requirement.map.as_deref(),
                 AuthMethod::Md5
                 | AuthMethod::Password
+                | AuthMethod::Peer
                 | AuthMethod::Reject
                 | AuthMethod::ScramSha256
                 | AuthMethod::Trust => None,

@@ -32,6 +32,9 @@ pub enum AuthMethod {
     Md5,
     /// `password`: the password in clear. Only TLS keeps it from being read on the way.
     Password,
+    /// `peer`: over a Unix socket, by the name of the user that the process at the other end runs
+    /// as (PostgreSQL docs, "Peer Authentication").
+    Peer,
     /// `reject`: nobody gets in.
     Reject,
     /// `scram-sha-256`: SCRAM-SHA-256, under TLS with channel binding for clients that can.
@@ -49,6 +52,7 @@ impl AuthMethod {
             "cert" => Self::Cert,
             "md5" => Self::Md5,
             "password" => Self::Password,
+            "peer" => Self::Peer,
             "reject" => Self::Reject,
             "scram-sha-256" => Self::ScramSha256,
             "trust" => Self::Trust,
@@ -63,6 +67,7 @@ impl AuthMethod {
             Self::Cert => "cert",
             Self::Md5 => "md5",
             Self::Password => "password",
+            Self::Peer => "peer",
             Self::Reject => "reject",
             Self::ScramSha256 => "scram-sha-256",
             Self::Trust => "trust",
@@ -74,7 +79,7 @@ impl AuthMethod {
     pub fn needs_secret(self) -> bool {
         match self {
             Self::Md5 | Self::Password | Self::ScramSha256 => true,
-            Self::Cert | Self::Reject | Self::Trust => false,
+            Self::Cert | Self::Peer | Self::Reject | Self::Trust => false,
         }
     }
 }
@@ -112,8 +117,16 @@ impl Verdict {
     }
 
     /// The verdict of a method that asks the client nothing.
-    pub(crate) fn without_exchange(method: AuthMethod) -> Option<Self> {
-        match method {
+    pub(crate) fn without_exchange(requirement: &Requirement, user: &[u8]) -> Option<Self> {
+        match requirement.method {
+            AuthMethod::Peer => {
+                let name = requirement.system_name.as_deref()?;
+                let fits = match &requirement.map {
+                    Some(map) => map.allows(name, user),
+                    None => name == user,
+                };
+                fits.then_some(Self(()))
+            }
             // The certificate is judged with everything else that is required.
             AuthMethod::Cert | AuthMethod::Trust => Some(Self(())),
             AuthMethod::Md5

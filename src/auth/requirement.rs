@@ -5,11 +5,12 @@
     clippy::std_instead_of_core
 )]
 
-use alloc::sync::Arc;
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::fmt;
 
 use crate::auth::AuthMethod;
 use crate::config::CertificateName;
+use crate::error_response::ErrorResponse;
 
 /// Whether a login needs a client certificate, besides what its method asks for
 /// (`pg_hba.conf`, option `clientcert`).
@@ -27,7 +28,7 @@ pub enum ClientCertificate {
 
 /// Says which system names may log in as which users (option `map`; `pg_ident.conf`).
 pub trait UserMap: fmt::Debug + Send + Sync {
-    /// Whether the holder of this certificate name may be this user.
+    /// Whether the holder of this name, in a certificate or of the system, may be this user.
     fn allows(&self, system_name: &[u8], user: &[u8]) -> bool;
 }
 
@@ -39,6 +40,8 @@ pub struct Requirement {
     pub(crate) client_name: CertificateName,
     pub(crate) map: Option<Arc<dyn UserMap>>,
     pub(crate) rule: Option<Arc<str>>,
+    pub(crate) system_name: Option<Vec<u8>>,
+    pub(crate) refusal: Option<Box<ErrorResponse>>,
 }
 
 impl From<AuthMethod> for Requirement {
@@ -57,7 +60,26 @@ impl Requirement {
             client_name: CertificateName::CommonName,
             map: None,
             rule: None,
+            system_name: None,
+            refusal: None,
         }
+    }
+
+    /// Nobody gets in, and is told so in these words. What the mode demands is looked at first,
+    /// and has its own.
+    #[must_use]
+    pub fn refuse(words: ErrorResponse) -> Self {
+        let mut requirement = Self::new(AuthMethod::Reject);
+        requirement.refusal = Some(Box::new(words));
+        requirement
+    }
+
+    /// The name by which the system knows the process at the other end, for [`AuthMethod::Peer`].
+    /// Without it nobody gets in by that method.
+    #[must_use]
+    pub fn system_name(mut self, name: impl Into<Vec<u8>>) -> Self {
+        self.system_name = Some(name.into());
+        self
     }
 
     /// Asks for a client certificate. [`AuthMethod::Cert`] does so by itself. What the mode asks
@@ -75,8 +97,9 @@ impl Requirement {
         self
     }
 
-    /// Lets a map decide which certificate names may be which users. Only [`AuthMethod::Cert`]
-    /// looks at it: with other methods the name must be the user's own, as in PostgreSQL.
+    /// Lets a map decide which names may be which users. Only [`AuthMethod::Cert`] and
+    /// [`AuthMethod::Peer`] look at it: with other methods the name in a certificate must be the
+    /// user's own, as in PostgreSQL.
     #[must_use]
     pub fn map(mut self, map: Arc<dyn UserMap>) -> Self {
         self.map = Some(map);

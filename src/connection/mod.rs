@@ -105,6 +105,11 @@ impl Question {
         self.tls.as_deref()
     }
 
+    /// The same, to keep.
+    pub(crate) fn shared_tls(&self) -> Option<Arc<TlsFacts>> {
+        self.tls.clone()
+    }
+
     /// The host names, at most 8, by which the client's certificate may turn out to be that of
     /// the host the connection comes from. Look them up, and tell [`Question::resolved`]; without
     /// it the login is refused. Empty unless the rules want it ([`ClientName::Host`]).

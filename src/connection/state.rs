@@ -317,6 +317,7 @@ fn decide(rules: &Rules, question: Question, answer: Answer) -> Result<State, Cl
         AuthMethod::Cert => ClientCertificate::OfUser,
         AuthMethod::Md5
         | AuthMethod::Password
+        | AuthMethod::Peer
         | AuthMethod::Reject
         | AuthMethod::ScramSha256
         | AuthMethod::Trust => ClientCertificate::Optional,
@@ -340,11 +341,15 @@ fn decide(rules: &Rules, question: Question, answer: Answer) -> Result<State, Cl
     if method.needs_secret() {
         return Ok(State::NeedingSecret(Box::new(attempt)));
     }
-    match Verdict::without_exchange(method) {
+    match Verdict::without_exchange(&attempt.requirement, &attempt.startup.user) {
         Some(verdict) => {
             accept(verdict, rules, attempt).map(|(proof, login)| State::Authenticated(proof, login))
         }
-        None => Err(rejected(&attempt.startup)),
+        None if method == AuthMethod::Peer => Err(not_the_peer(&attempt)),
+        None => match attempt.requirement.refusal {
+            Some(error) => Err(Close::spoken(Reason::Refused((*error).clone()), *error)),
+            None => Err(rejected(&attempt.startup)),
+        },
     }
 }
 
@@ -415,6 +420,7 @@ fn in_the_words_of(method: AuthMethod, user: &str) -> ErrorResponse {
         AuthMethod::Md5 | AuthMethod::Password | AuthMethod::ScramSha256 => {
             (SqlState::INVALID_PASSWORD, "password")
         }
+        AuthMethod::Peer => (SqlState::INVALID_AUTHORIZATION_SPECIFICATION, "Peer"),
         AuthMethod::Reject | AuthMethod::Trust => {
             let method = method.as_str();
             return ErrorResponse::fatal(
@@ -441,6 +447,14 @@ pub(super) fn failed(fault: Fault, attempt: &Attempt) -> Close {
         }
         Fault::Protocol(error) => Close::spoken(Reason::Exchange(error.clone()), error),
     }
+}
+
+/// The process at the other end is another user's.
+fn not_the_peer(attempt: &Attempt) -> Close {
+    let user = lossy(&attempt.startup.user);
+    let error = in_the_words_of(AuthMethod::Peer, &user);
+    let system_name = attempt.requirement.system_name.as_deref().map(lossy);
+    Close::spoken(Reason::PeerName { user, system_name }, error)
 }
 
 /// Nobody knows whether the password would have been right.

@@ -8,8 +8,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use zeroize::Zeroizing;
 
+use crate::access::failures::DEFAULT_MAX_DELAY;
 use crate::access::ident::IdentMaps;
 use crate::access::rules::AccessRules;
+use crate::audit::{Audit, LoginEvent};
 use crate::auth::store::AnyStore;
 use crate::auth::{AuthMethod, MemoryStore, Secret, SecretError, SecretStore};
 use crate::config::{ConfigError, SslConfig};
@@ -54,6 +56,8 @@ pub struct PgServerBuilder {
     auth_method: AuthMethod,
     access_rules: Option<AccessRules>,
     ident_maps: IdentMaps,
+    audit: Audit,
+    max_failure_delay: Duration,
     secrets: Option<Arc<dyn AnyStore>>,
     users: Vec<(String, Zeroizing<String>)>,
     ssl: Ssl,
@@ -121,6 +125,8 @@ impl Default for PgServerBuilder {
             auth_method: AuthMethod::default(),
             access_rules: None,
             ident_maps: IdentMaps::default(),
+            audit: Audit::default(),
+            max_failure_delay: DEFAULT_MAX_DELAY,
             secrets: None,
             users: Vec::new(),
             ssl: Ssl::Off,
@@ -186,6 +192,19 @@ impl PgServerBuilder {
     /// [`PgServerBuilder::auth_method`] does not count.
     pub fn access_rules(mut self, rules: AccessRules) -> Self {
         self.access_rules = Some(rules);
+        self
+    }
+
+    /// Has this called with each login, whether it got in or not; see [`FrontDoor::on_login`].
+    pub fn on_login(mut self, listener: impl Fn(&LoginEvent<'_>) + Send + Sync + 'static) -> Self {
+        self.audit.add(Arc::new(listener));
+        self
+    }
+
+    /// The longest wait of a peer that fails to log in again and again, 5 s unless said; see
+    /// [`FrontDoor::max_failure_delay`].
+    pub fn max_failure_delay(mut self, delay: Duration) -> Self {
+        self.max_failure_delay = delay;
         self
     }
 
@@ -321,6 +340,8 @@ impl PgServerBuilder {
             places: self.places,
             door: door
                 .ident_maps(self.ident_maps)
+                .audit(self.audit)
+                .max_failure_delay(self.max_failure_delay)
                 .auth_method(self.auth_method)
                 .login_timeout(self.login_timeout)
                 .max_sessions(self.max_connections)
