@@ -10,13 +10,13 @@ use pgtls::rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName};
 use pgtls::rustls::server::WebPkiClientVerifier;
 use pgtls::rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig};
 use pgtls::{
-    Answer, AuthMethod, Encryption, ErrorResponse, FrontDoor, Handshake, Output, Peer, Rules,
-    Session, SqlState,
+    Answer, AuthMethod, Challenge, Encryption, ErrorResponse, Found, FrontDoor, Handshake,
+    MockSecrets, Output, Peer, Rules, Secret, Session, SqlState, WrongPassword,
 };
 
 const ALPN: &[u8] = b"postgresql";
-/// One packet before login, 10 004 bytes, as a growing buffer holds it.
-const MAX_KEPT: usize = 16_384;
+/// A password message, the longest of all before login, as a growing buffer holds it.
+const MAX_KEPT: usize = 131_072;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The server's rules and the client's habits.
@@ -29,6 +29,7 @@ struct Setup {
     client_certificate: bool,
     tls12: bool,
     answer: Decision,
+    store: Store,
 }
 
 #[derive(Arbitrary, Clone, Copy, Debug)]
@@ -57,6 +58,19 @@ enum Decision {
     Trust,
     Reject,
     Full,
+    Password,
+    Md5,
+    Scram,
+    Cert,
+}
+
+/// What the store has to say about a user.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+enum Store {
+    Scram,
+    Md5,
+    Nothing,
+    Unavailable,
 }
 
 /// One thing that happens.
@@ -74,6 +88,8 @@ enum Operation<'a> {
     Say(&'a [u8]),
     /// The client sends a StartupMessage, under TLS if it has begun.
     LogIn,
+    /// The client sends the right password, under TLS if it has begun.
+    Prove,
     /// So many bytes arrive.
     Deliver(u16),
     /// All bytes arrive.
@@ -135,6 +151,18 @@ static KEYS: LazyLock<Keys> = LazyLock::new(|| {
         client: make("alice"),
         provider: Arc::new(ring::default_provider()),
     }
+});
+
+struct Secrets {
+    scram: Secret,
+    md5: Secret,
+    mock: MockSecrets,
+}
+
+static SECRETS: LazyLock<Secrets> = LazyLock::new(|| Secrets {
+    scram: Secret::scram_sha_256_with("secret", &[7; 16], 1).expect("a secret"),
+    md5: Secret::md5("alice", "secret").expect("a secret"),
+    mock: MockSecrets::new([7; 32]),
 });
 
 /// Doors by whether they look at client certificates.
@@ -215,6 +243,8 @@ struct World {
     arrived: Vec<u8>,
     /// What the client said under TLS.
     said: Vec<u8>,
+    /// All that ever came over the wire.
+    delivered: Vec<u8>,
     /// What the server sent while it had not begun TLS, as far as the client knows.
     plain: Vec<u8>,
     now: Duration,
@@ -254,6 +284,7 @@ impl World {
             wire: Vec::new(),
             arrived: Vec::new(),
             said: Vec::new(),
+            delivered: Vec::new(),
             plain: Vec::new(),
             now: Duration::ZERO,
             ended: false,
@@ -277,12 +308,15 @@ impl World {
             Operation::Inject(bytes) => self.wire.extend_from_slice(bytes),
             Operation::Say(bytes) => self.say(bytes),
             Operation::LogIn => self.say(b"\0\0\0\x14\0\x03\0\0user\0alice\0\0"),
+            Operation::Prove => self.say(b"p\0\0\0\x0bsecret\0"),
             Operation::Deliver(count) => {
                 let count = usize::from(count).min(self.wire.len());
+                self.delivered.extend_from_slice(&self.wire[..count]);
                 self.arrived.extend(self.wire.drain(..count));
                 self.arrive();
             }
             Operation::DeliverAll => {
+                self.delivered.extend_from_slice(&self.wire);
                 self.arrived.append(&mut self.wire);
                 self.arrive();
             }
@@ -403,15 +437,35 @@ impl World {
                 Output::Ask(question) => {
                     assert!(!self.asked, "asked twice");
                     self.asked = true;
-                    let answer = match self.setup.answer {
-                        Decision::Trust => Answer::Require(AuthMethod::Trust.into()),
-                        Decision::Reject => Answer::Require(AuthMethod::Reject.into()),
-                        Decision::Full => Answer::Refuse(ErrorResponse::fatal(
-                            SqlState::TOO_MANY_CONNECTIONS,
-                            "sorry, too many clients already",
-                        )),
+                    let method = match self.setup.answer {
+                        Decision::Trust => Some(AuthMethod::Trust),
+                        Decision::Reject => Some(AuthMethod::Reject),
+                        Decision::Password => Some(AuthMethod::Password),
+                        Decision::Md5 => Some(AuthMethod::Md5),
+                        Decision::Scram => Some(AuthMethod::ScramSha256),
+                        Decision::Cert => Some(AuthMethod::Cert),
+                        Decision::Full => None,
+                    };
+                    let full = || {
+                        let code = SqlState::TOO_MANY_CONNECTIONS;
+                        ErrorResponse::fatal(code, "sorry, too many clients already")
+                    };
+                    let answer = match method {
+                        Some(method) => Answer::Require(method.into()),
+                        None => Answer::Refuse(full()),
                     };
                     handshake.answer(self.now, question, answer);
+                }
+                Output::LookUp(lookup) => {
+                    assert!(self.asked && lookup.user().len() <= 63);
+                    let challenge = Challenge::new([7; Challenge::RANDOM], &SECRETS.mock);
+                    let found = match self.setup.store {
+                        Store::Scram => Found::Secret(SECRETS.scram.clone(), challenge),
+                        Store::Md5 => Found::Secret(SECRETS.md5.clone(), challenge),
+                        Store::Nothing => Found::Nothing(WrongPassword::NoSecret, challenge),
+                        Store::Unavailable => Found::Unavailable("out of order".into()),
+                    };
+                    handshake.found(self.now, lookup, found);
                 }
                 Output::Send(bytes) => {
                     assert!(!bytes.is_empty());
@@ -441,8 +495,32 @@ impl World {
     /// Whoever is in is in by the rules.
     fn admitted(&self, session: &Session) {
         assert!(self.now < TIMEOUT, "admitted after the deadline");
-        assert!(matches!(self.setup.answer, Decision::Trust));
         let login = session.login();
+        match self.setup.answer {
+            Decision::Trust => {}
+            Decision::Cert => {
+                assert!(
+                    login
+                        .tls()
+                        .is_some_and(|tls| !tls.peer_certificates().is_empty())
+                );
+                assert_eq!(login.user(), b"alice");
+            }
+            Decision::Password => {
+                assert!(matches!(self.setup.store, Store::Scram | Store::Md5));
+                let secret: &[u8] = b"p\0\0\0\x0bsecret\0";
+                let told = if login.tls().is_some() {
+                    &self.said
+                } else {
+                    &self.delivered
+                };
+                assert!(told.windows(secret.len()).any(|said| said == secret));
+            }
+            // Nobody here can do the arithmetic.
+            Decision::Reject | Decision::Full | Decision::Md5 | Decision::Scram => {
+                panic!("admitted by {:?}", self.setup.answer)
+            }
+        }
         assert!(!login.user().is_empty());
         let certificate =
             !self.setup.unix && !matches!(self.setup.certificate, WantCertificate::No);
