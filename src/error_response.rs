@@ -190,7 +190,7 @@ impl Severity {
 }
 
 /// The message that tells a client what went wrong (PostgreSQL docs, "Error and Notice Message
-/// Fields": `S`, `V`, `C`, `M` and, where set, `D`, `H`, `P`, `s`, `t`, `c`, `n`), or what it should
+/// Fields": `S`, `V`, `C`, `M` and, where set, `D`, `H`, `P`, `W`, `s`, `t`, `c`, `n`), or what it should
 /// know otherwise (NoticeResponse).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct ErrorResponse {
@@ -206,6 +206,7 @@ pub struct ErrorResponse {
 /// What the error is about, for clients that look it up.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 struct Names {
+    context: Option<String>,
     schema: Option<String>,
     table: Option<String>,
     column: Option<String>,
@@ -278,6 +279,13 @@ impl ErrorResponse {
         self
     }
 
+    /// Adds where it happened, as a line of text.
+    #[must_use]
+    pub fn with_context(mut self, context: impl Into<String>) -> Self {
+        self.names.get_or_insert_default().context = Some(context.into());
+        self
+    }
+
     /// Adds the column that the error is about.
     #[must_use]
     pub fn with_column(mut self, column: impl Into<String>) -> Self {
@@ -329,6 +337,12 @@ impl ErrorResponse {
         self.hint.as_deref()
     }
 
+    /// Where it happened, if that is known.
+    #[must_use]
+    pub fn context(&self) -> Option<&str> {
+        self.names.as_ref()?.context.as_deref()
+    }
+
     /// Appends the message in protocol 3 format.
     pub fn put(&self, out: &mut Vec<u8>) {
         let kind = match self.severity {
@@ -355,6 +369,7 @@ impl ErrorResponse {
             }
             if let Some(names) = &self.names {
                 let fields = [
+                    (b'W', &names.context),
                     (b's', &names.schema),
                     (b't', &names.table),
                     (b'c', &names.column),

@@ -8,6 +8,7 @@ use postgres_types::Type;
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::login::Login;
 use crate::server::context::SessionContext;
+use crate::server::copy::{CopyIn, CopyOut, CopyRows};
 use crate::server::rows::{Column, RowFormat, Rows};
 use crate::server::value::Value;
 
@@ -245,10 +246,24 @@ pub trait Portal: Send {
         &mut self,
         rows: u64,
     ) -> impl Future<Output = Result<Option<Event>, ErrorResponse>> + Send;
+
+    /// Takes rows that the client sends, after [`Event::CopyIn`]; any number of times, then comes
+    /// `next` for the end of the statement. If the client gives up instead, or sends what cannot
+    /// be read, the portal is dropped, and [`DatabaseSession::abort`] called.
+    ///
+    /// # Errors
+    /// The statement failed.
+    fn copy_in(
+        &mut self,
+        rows: CopyRows,
+    ) -> impl Future<Output = Result<(), ErrorResponse>> + Send {
+        drop(rows);
+        async { Err(not_supported("COPY FROM STDIN")) }
+    }
 }
 
 /// A piece of a query's results. For each statement: `Columns` if it gives rows, any number of
-/// `Rows`, then `Complete`. `Columns` may be left out where a prepared statement has told them.
+/// `Rows`, then `Complete`; COPY has `CopyIn` or `CopyOut` first. `Columns` may be left out where a prepared statement has told them.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {
@@ -257,6 +272,10 @@ pub enum Event {
     /// The statement is done; the command tag, for example `INSERT 0 1` (PostgreSQL docs,
     /// "Message Formats", CommandComplete).
     Complete(String),
+    /// The statement takes rows from the client, through [`Portal::copy_in`].
+    CopyIn(CopyIn),
+    /// The rows that follow are the data of a COPY TO STDOUT.
+    CopyOut(CopyOut),
     /// There was no statement in the string.
     Empty,
     /// Something the client should know of, sent as NoticeResponse.
@@ -265,7 +284,7 @@ pub enum Event {
     Rows(Rows),
 }
 
-/// For sessions that do without the extended protocol: what their `prepare` and `bind` answer.
+/// 0A000.
 pub(crate) fn not_supported(what: &str) -> ErrorResponse {
     ErrorResponse::error(
         SqlState::FEATURE_NOT_SUPPORTED,

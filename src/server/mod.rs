@@ -7,6 +7,7 @@ mod builder;
 mod cancel;
 mod command;
 mod context;
+mod copy;
 mod database;
 mod format;
 mod notifications;
@@ -22,6 +23,7 @@ pub(crate) use settings::SERVER_VERSION;
 pub use builder::{BuildError, DEFAULT_GRACE, DEFAULT_MAX_CONNECTIONS, PgServer, PgServerBuilder};
 pub use command::SessionCommand;
 pub use context::SessionContext;
+pub use copy::{CopyFormat, CopyIn, CopyOptions, CopyOut, CopyRow, CopyRows};
 pub use database::{
     Client, Database, DatabaseSession, Event, Interrupt, Portal, Prepared, TransactionStatus,
 };

@@ -230,6 +230,27 @@ pub(crate) fn put_bare(out: &mut Vec<u8>, kind: u8) {
     out.extend_from_slice(&[kind, 0, 0, 0, 4]);
 }
 
+/// CopyInResponse (`G`) or CopyOutResponse (`H`).
+pub(crate) fn put_copy_response(out: &mut Vec<u8>, kind: u8, format: Format, columns: usize) {
+    put_short(out, kind, |out| {
+        out.push(u8::from(format == Format::Binary));
+        let columns = i16::try_from(columns).unwrap_or(i16::MAX);
+        out.extend_from_slice(&columns.to_be_bytes());
+        for _ in 0..columns {
+            out.extend_from_slice(&format.code().to_be_bytes());
+        }
+    });
+}
+
+/// CopyData, if there is any.
+pub(crate) fn put_copy_data(out: &mut Vec<u8>, put: impl FnOnce(&mut Vec<u8>)) {
+    let start = out.len();
+    put_short(out, b'd', put);
+    if out.len() == start.saturating_add(5) {
+        out.truncate(start);
+    }
+}
+
 pub(crate) fn put_parameter_description(out: &mut Vec<u8>, types: &[Type]) {
     put_short(out, b't', |out| {
         // As many as a Bind can count.

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use postgres_types::Type;
 
 use crate::error_response::{ErrorResponse, SqlState};
+use crate::server::copy::{CopyFormat, CopyOptions, write};
 use crate::server::format::{self, Format, Kind};
 use crate::server::value::Value;
 use crate::wire;
@@ -65,9 +66,12 @@ impl Column {
 #[derive(Clone)]
 pub struct RowFormat(Arc<Shape>);
 
+#[derive(Clone)]
 struct Shape {
     columns: Vec<(Kind, Format)>,
     zone: Option<TimeZone>,
+    /// The rows are data of a COPY.
+    copy: Option<CopyOptions>,
 }
 
 impl fmt::Debug for RowFormat {
@@ -95,7 +99,16 @@ impl RowFormat {
         Self(Arc::new(Shape {
             columns,
             zone: None,
+            copy: None,
         }))
+    }
+
+    /// As the data of a COPY TO STDOUT, after [`Event::CopyOut`](crate::server::Event::CopyOut).
+    #[must_use]
+    pub fn copy(options: &CopyOptions, columns: &[Column]) -> Self {
+        let mut shape = Arc::unwrap_or_clone(Self::text(columns).0);
+        shape.copy = Some(options.clone());
+        Self(Arc::new(shape))
     }
 
     /// The same, with timestamptz shown in this zone; `None` is UTC.
@@ -103,10 +116,9 @@ impl RowFormat {
         if zone.is_none() && self.0.zone.is_none() {
             return self;
         }
-        Self(Arc::new(Shape {
-            columns: self.0.columns.clone(),
-            zone,
-        }))
+        let mut shape = Arc::unwrap_or_clone(self.0);
+        shape.zone = zone;
+        Self(Arc::new(shape))
     }
 
     /// How many columns there are.
@@ -160,10 +172,16 @@ impl Rows {
         let start = self.bytes.len();
         let shape = &*self.format.0;
         let mut failed = None;
-        let fits = wire::put_message(&mut self.bytes, b'D', |out| {
-            if let Err(error) = put_row(out, shape, values) {
-                failed = Some(error);
-            }
+        let (kind, put) = match &shape.copy {
+            None => (b'D', None),
+            Some(options) => (b'd', Some(options)),
+        };
+        let fits = wire::put_message(&mut self.bytes, kind, |out| {
+            let result = match put {
+                None => put_row(out, shape, values),
+                Some(options) => put_copy(out, shape, options, values),
+            };
+            failed = result.err();
         });
         let error = match (fits, failed) {
             (Ok(()), None) => {
@@ -255,16 +273,54 @@ fn put_row<'a, V: Into<Value<'a>>>(
     let mut values = values.into_iter();
     for (kind, format) in &shape.columns {
         let value = values.next().ok_or_else(wrong_count)?.into();
-        if value.is_null() {
-            out.extend_from_slice(&(-1_i32).to_be_bytes());
-            continue;
-        }
-        let mut result = Ok(());
-        wire::put_counted(out, |out| {
-            result = format::put(out, *kind, *format, &value, shape.zone.as_ref());
-        })
-        .map_err(|_| too_large())?;
-        result?;
+        put_field(out, *kind, *format, &value, shape.zone.as_ref())?;
+    }
+    match values.next() {
+        Some(_) => Err(wrong_count()),
+        None => Ok(()),
+    }
+}
+
+/// A length, −1 for NULL, and as many bytes.
+pub(crate) fn put_field(
+    out: &mut Vec<u8>,
+    kind: Kind,
+    format: Format,
+    value: &Value<'_>,
+    zone: Option<&TimeZone>,
+) -> Result<(), ErrorResponse> {
+    if value.is_null() {
+        out.extend_from_slice(&(-1_i32).to_be_bytes());
+        return Ok(());
+    }
+    let mut result = Ok(());
+    wire::put_counted(out, |out| {
+        result = format::put(out, kind, format, value, zone);
+    })
+    .map_err(|_| too_large())?;
+    result
+}
+
+fn put_copy<'a, V: Into<Value<'a>>>(
+    out: &mut Vec<u8>,
+    shape: &Shape,
+    options: &CopyOptions,
+    values: impl IntoIterator<Item = V>,
+) -> Result<(), ErrorResponse> {
+    let count = shape.columns.len();
+    let binary = options.format() == CopyFormat::Binary;
+    if binary {
+        let count = i16::try_from(count).map_err(|_| too_large())?;
+        out.extend_from_slice(&count.to_be_bytes());
+    }
+    let mut values = values.into_iter();
+    for (i, (kind, _)) in shape.columns.iter().enumerate() {
+        let value = values.next().ok_or_else(wrong_count)?.into();
+        let zone = shape.zone.as_ref();
+        write::put(out, options, *kind, &value, zone, (i == 0, count))?;
+    }
+    if !binary {
+        out.push(b'\n');
     }
     match values.next() {
         Some(_) => Err(wrong_count()),

@@ -303,8 +303,7 @@ fn item(out: &mut String, element: Element, reader: &mut Reader<'_>) -> Result<(
 fn put_quoted(out: &mut String, text: &str) {
     let plain = !text.is_empty()
         && !text.eq_ignore_ascii_case("null")
-        && !text
-            .contains(|c: char| "\"\\{},".contains(c) || c.is_ascii_whitespace() || c == '\x0b');
+        && !text.contains(|c: char| "\"\\{},".contains(c) || blank(c));
     if plain {
         out.push_str(text);
         return;

@@ -1,5 +1,6 @@
 //! The query phase of one connection: bytes in, bytes out. It awaits nothing but the database.
 
+mod copy;
 mod extended;
 mod run;
 mod store;
@@ -23,6 +24,7 @@ use crate::server::format;
 use crate::server::protocol::{self, Frontend};
 use crate::server::rows::Rows;
 use crate::server::settings;
+use copy::Copy;
 use run::Running;
 use store::{Bound, Named, Statement};
 
@@ -53,6 +55,7 @@ struct Core<S: DatabaseSession> {
     /// Its entry among the sessions that can be cancelled.
     _entered: Entered,
     running: Running<S::Portal>,
+    copy: Option<Copy>,
     portals: Named<Bound<S::Portal>>,
     statements: Named<Statement<S::Statement>>,
     session: S,
@@ -133,6 +136,7 @@ impl<S: DatabaseSession> QuerySession<S> {
         let core = Core {
             _entered: entered,
             running: Running::Nothing,
+            copy: None,
             portals: Named::default(),
             statements: Named::default(),
             session,
@@ -201,12 +205,18 @@ impl<S: DatabaseSession> QuerySession<S> {
                     core.send()
                 };
             }
-            let flush = if let Running::Nothing = core.running {
+            let copying = core.is_copying_in();
+            let flush = if copying || matches!(core.running, Running::Nothing) {
                 let waiting = self.input.get(self.taken..).unwrap_or_default();
                 match protocol::message(waiting) {
                     Ok(Some((length, message))) => {
                         self.taken = self.taken.saturating_add(length);
-                        core.handle_message(message).await
+                        if copying {
+                            let kind = waiting.first().copied().unwrap_or_default();
+                            core.handle_copy(kind, message).await
+                        } else {
+                            core.handle_message(message).await
+                        }
                     }
                     Ok(None) => {
                         self.forget_input();
@@ -283,7 +293,7 @@ impl<S: DatabaseSession> Core<S> {
     /// Between queries, what came in for an idle session. True: there is something.
     fn report_unasked(&mut self) -> bool {
         // In the middle of a pipeline the client is told at Sync.
-        if self.begun || self.skip_until_sync {
+        if self.begun || self.skip_until_sync || self.copy.is_some() {
             return false;
         }
         let before = self.out.len();

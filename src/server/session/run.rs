@@ -31,6 +31,12 @@ pub(super) struct Execute {
     before: TransactionStatus,
 }
 
+impl Execute {
+    pub(super) fn portal(&self) -> &str {
+        &self.portal
+    }
+}
+
 impl<S: DatabaseSession> Core<S> {
     pub(super) fn execute(&mut self, name: &str, rows: i32) -> Result<(), ErrorResponse> {
         let bound = self.portals.get(name).ok_or_else(|| no_such_portal(name))?;
@@ -93,6 +99,8 @@ impl<S: DatabaseSession> Core<S> {
             }
             Event::Notice(notice) => self.notice(&notice),
             Event::Rows(rows) => self.rows(rows),
+            Event::CopyIn(copy) => self.begin_copy_in(copy),
+            Event::CopyOut(copy) => self.begin_copy_out(&copy),
             Event::Complete(tag) => self.complete(&tag),
             Event::Empty => {
                 protocol::put_empty_query(&mut self.out);
@@ -117,7 +125,7 @@ impl<S: DatabaseSession> Core<S> {
 
     /// No more rows than are wanted; the rest waits.
     fn rows(&mut self, mut rows: Rows) {
-        if let Running::Execute(execute) = &mut self.running {
+        if let (Running::Execute(execute), None) = (&mut self.running, &self.copy) {
             let rest = rows.split_off(execute.left);
             let count = rows.count();
             execute.left = execute.left.saturating_sub(count);
@@ -148,6 +156,7 @@ impl<S: DatabaseSession> Core<S> {
     }
 
     fn complete(&mut self, tag: &str) {
+        self.end_copy();
         if let Running::Execute(execute) = &self.running {
             // A SELECT that was pulled in parts counts the last.
             let selected = tag.strip_prefix("SELECT ");
@@ -211,7 +220,13 @@ impl<S: DatabaseSession> Core<S> {
             self.over = true;
             return true;
         }
-        let simple = !self.extended;
+        // During a COPY the message is another than the one that began it.
+        let simple = match running {
+            Running::Nothing => !self.extended,
+            Running::Query(_) => true,
+            Running::Execute(_) => false,
+        };
+        self.copy = None;
         drop(running);
         // In PostgreSQL too, no portal outlives the failure of its transaction.
         self.portals.clear();

@@ -5,14 +5,16 @@ use std::sync::{Arc, Mutex};
 
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{
-    Client, Column, Database, DatabaseSession, Event, Portal, Prepared, RowFormat, Rows,
-    SessionCommand, SessionContext, TransactionStatus, Type, Value,
+    Client, Column, CopyIn, CopyOptions, CopyOut, CopyRows, Database, DatabaseSession, Event,
+    Portal, Prepared, RowFormat, Rows, SessionCommand, SessionContext, TransactionStatus, Type,
+    Value,
 };
 
 /// Statements, separated by `;`:
 /// - `rows N`: the numbers from 1 to N, as many at once as are wanted
 /// - `greedy N`: the same, seven at once whatever is wanted
 /// - `echo TYPE…`: its parameters, which have these types
+/// - `copy in FORMAT`, `copy out FORMAT N`: rows of a number and a text
 /// - `begin`, `commit`, `rollback`, `do`, `fail`, `notice`, and those of [`SessionCommand`]
 #[derive(Debug, Default)]
 pub(super) struct Engine {
@@ -62,6 +64,8 @@ impl Session {
             parameters,
             format,
             at: 0,
+            copied: false,
+            calls: Arc::clone(&self.calls),
             queue: VecDeque::new(),
         }
     }
@@ -82,6 +86,10 @@ fn types(statement: &str) -> Vec<Type> {
             _ => Type::TEXT,
         })
         .collect()
+}
+
+fn two() -> Vec<Column> {
+    vec![Column::new("n", Type::INT4), Column::new("t", Type::TEXT)]
 }
 
 fn columns(statement: &str) -> Option<Vec<Column>> {
@@ -171,6 +179,8 @@ pub(super) struct Running {
     format: RowFormat,
     /// How many rows of the first statement were given.
     at: u64,
+    copied: bool,
+    calls: Arc<Mutex<Vec<String>>>,
     queue: VecDeque<Event>,
 }
 
@@ -223,6 +233,29 @@ impl Portal for Running {
                 self.queue.push_back(Event::Rows(rows));
                 tag = "SELECT 1".into();
             }
+            ["copy", "in", format] => {
+                if !self.copied {
+                    self.copied = true;
+                    let options = CopyOptions::parse([("format", Some(format))])?;
+                    return Ok(Some(Event::CopyIn(CopyIn::new("t", options, two()))));
+                }
+                tag = format!("COPY {}", self.at);
+            }
+            ["copy", "out", format, count] => {
+                let options = CopyOptions::parse([
+                    ("format", Some(format)),
+                    ("header", (format == "csv").then_some("on").or(Some("off"))),
+                ])?;
+                let count: i32 = count.parse().unwrap();
+                let mut rows = Rows::new(&RowFormat::copy(&options, &two()));
+                for n in 1..=count {
+                    rows.push([Value::from(n), "x\ty".into()])?;
+                }
+                self.queue
+                    .push_back(Event::CopyOut(CopyOut::new(options, two())));
+                self.queue.push_back(Event::Rows(rows));
+                tag = format!("COPY {count}");
+            }
             ["begin"] => shared.status = TransactionStatus::InTransaction,
             ["commit"] => {
                 if shared.status == TransactionStatus::Failed {
@@ -262,5 +295,18 @@ impl Portal for Running {
         self.statements.pop_front();
         self.queue.push_back(Event::Complete(tag));
         Ok(self.queue.pop_front())
+    }
+
+    async fn copy_in(&mut self, rows: CopyRows) -> Result<(), ErrorResponse> {
+        for row in rows.rows() {
+            let values: Result<Vec<Value<'_>>, _> = row.values().collect();
+            let values: Vec<String> = values?
+                .iter()
+                .map(|v| v.to_text().unwrap_or_else(|| "NULL".into()))
+                .collect();
+            self.calls.lock().unwrap().push(values.join("|"));
+            self.at += 1;
+        }
+        Ok(())
     }
 }

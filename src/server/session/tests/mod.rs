@@ -141,6 +141,7 @@ fn story(mut bytes: &[u8]) -> String {
                 };
                 write!(story, "({} {}: {})", field('S'), field('C'), field('M')).unwrap();
             }
+            b'd' => write!(story, "({})", text(body)).unwrap(),
             b'C' | b'Z' => write!(story, "({})", text(body).trim_end_matches('|')).unwrap(),
             b'S' => write!(story, "({})", text(body)).unwrap(),
             b'A' => write!(story, "({})", text(&body[4..])).unwrap(),
@@ -781,6 +782,99 @@ fn notifications_come_to_idle_sessions_and_after_transactions() {
     assert_eq!(one.answers(), "");
 }
 
+fn data(text: &str) -> Vec<u8> {
+    message(b'd', text.as_bytes())
+}
+
+fn done() -> Vec<u8> {
+    message(b'c', b"")
+}
+
+#[test]
+fn copy_takes_rows_from_the_client() {
+    let lines = [data("1\ta\n2"), flush(), sync(), data("\t\\N\n"), done()].concat();
+    check(
+        &[query("copy in text; do"), lines.clone(), query("do")],
+        "G C(COPY 2) C(DO) Z(I) C(DO) Z(I)",
+    );
+    check(
+        &[
+            run("copy in text", &[]),
+            lines.clone(),
+            run("do", &[]),
+            sync(),
+        ],
+        "1 2 n G C(COPY 2) 1 2 n C(DO) Z(I)",
+    );
+    check(
+        &[query("copy in csv"), data("1,\"a\nb\""), done()],
+        "G C(COPY 1) Z(I)",
+    );
+    let mut client = Client::new();
+    client.say(&[query("copy in text"), lines].concat());
+    assert_eq!(
+        *client.calls.lock().unwrap(),
+        ["query copy in text", "1|a", "2|NULL"]
+    );
+}
+
+#[test]
+fn copy_that_fails_is_over_and_what_is_left_of_it_ignored() {
+    check(
+        &[
+            query("copy in text"),
+            data("1\ta\n"),
+            message(b'f', b"no more\0"),
+            query("do"),
+        ],
+        "G E(ERROR 57014: COPY from stdin failed: no more) Z(I) C(DO) Z(I)",
+    );
+    check(
+        &[
+            query("copy in text"),
+            data("x\n"),
+            data("more\n"),
+            done(),
+            query("do"),
+        ],
+        "G E(ERROR 22P04: missing data for column \"t\") Z(I) C(DO) Z(I)",
+    );
+    check(
+        &[
+            query("begin"),
+            run("copy in text", &[]),
+            data("x\ty\n"),
+            done(),
+            sync(),
+            sync(),
+            query("rollback"),
+        ],
+        "C(BEGIN) Z(T) 1 2 n G E(ERROR 22P02: invalid input syntax for type integer: \"x\") Z(E) \
+         Z(E) C(ROLLBACK) Z(I)",
+    );
+    check(
+        &[query("copy in text"), query("do")],
+        "G E(FATAL 08P01: unexpected message type 0x51 during COPY from stdin) end",
+    );
+    check(&[query("copy in text"), message(b'X', b"")], "G end");
+}
+
+#[test]
+fn copy_gives_rows_to_the_client() {
+    check(
+        &[query("copy out text 2")],
+        "H d(1\\tx\\\\ty\\n) d(2\\tx\\\\ty\\n) c C(COPY 2) Z(I)",
+    );
+    check(
+        &[run("copy out csv 1", &[]), sync()],
+        "1 2 n H d(n,t\\n) d(1,x\\ty\\n) c C(COPY 1) Z(I)",
+    );
+    check(
+        &[query("copy out binary 1")],
+        "H d(PGCOPY\\n\\xff\\r\\n|||||||||) d(|\\x02|||\\x04|||\\x01|||\\x03x\\ty) d(\\xff\\xff) c C(COPY 1) Z(I)",
+    );
+}
+
 #[test]
 fn statements_and_portals_have_limits() {
     let mut client = Client::new();
@@ -815,6 +909,8 @@ fn any_message() -> impl Strategy<Value = Vec<u8>> {
         Just(""),
         Just("notify a, 'b'"),
         Just("listen a"),
+        Just("copy in text"),
+        Just("copy out csv 2"),
         Just("deallocate all"),
         Just("set local timezone = 'Asia/Tokyo'"),
     ];
@@ -830,6 +926,8 @@ fn any_message() -> impl Strategy<Value = Vec<u8>> {
         name().prop_map(|n| close(b'P', n)),
         Just(sync()),
         Just(flush()),
+        Just(data("1\ta\n")),
+        Just(done()),
         (any::<u8>(), proptest::collection::vec(any::<u8>(), 0..12))
             .prop_map(|(k, b)| message(k, &b)),
     ]
@@ -864,7 +962,7 @@ proptest! {
         prop_assert_eq!(story(&out) + end, whole);
         // However it went, a session that still lives comes back with Sync.
         if !client.closed {
-            let story = client.say(&sync());
+            let story = client.say(&[message(b'f', b"\0"), sync()].concat());
             prop_assert!(story.contains("Z("), "{}", story);
         }
     }
