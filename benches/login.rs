@@ -10,15 +10,18 @@ use std::io::{self, IoSlice, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64ct::{Base64, Encoding};
+use hmac::{Hmac, KeyInit, Mac};
 use pgtls::{
-    Action, Answer, AuthMethod, Connection, Encryption, FrontDoor, Handshake, Output, Peer, Rules,
-    Session,
+    Action, Answer, AuthMethod, Challenge, Connection, Encryption, Found, FrontDoor, Handshake,
+    MockSecrets, Output, Peer, Rules, Secret, Session,
 };
 use pollster::block_on;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, NamedGroup, RootCertStore};
 use rustls::{ServerConfig, ServerConnection};
+use sha2::{Digest, Sha256};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -28,6 +31,8 @@ login SCENARIO N
   machine-plain    SSLRequest, N, StartupMessage, admitted
   machine-startup  StartupMessage, admitted
   machine-cancel   CancelRequest
+  machine-scram    StartupMessage, SCRAM-SHA-256 with a stored secret, admitted
+  scram-hashes     the two HMACs and the hash that judging one proof takes
   raw, pgtls       N logins over TLS
   raw-down, pgtls-down, raw-up, pgtls-up
                    N pieces of 64 KiB through one session
@@ -53,6 +58,8 @@ fn main() -> Result<()> {
         "machine-plain" => machine(n, &[SSL_REQUEST, &startup_message()]),
         "machine-startup" => machine(n, &[&startup_message()]),
         "machine-cancel" => machine(n, &[CANCEL_REQUEST]),
+        "machine-scram" => scram(n),
+        "scram-hashes" => scram_hashes(n),
         "raw" => logins::<Raw>(n),
         "pgtls" => logins::<Door>(n),
         "raw-down" => down::<Raw>(n),
@@ -122,6 +129,131 @@ fn counted_connection(packets: &[&[u8]], out: &mut Vec<u8>) -> Result<()> {
         }
     }
     Err("neither admitted nor cancelled".into())
+}
+
+// SCRAM: the server's half is counted, the client's is not.
+
+const CLIENT_BARE: &str = "n=,r=rOprNGfwEbeRWgbNEkqO";
+const USER_PASSWORD: &str = "pencil";
+
+fn scram(n: usize) -> Result<()> {
+    // One iteration: how many there are costs the client alone.
+    let secret = Secret::scram_sha_256_with(USER_PASSWORD, b"0123456789abcdef", 1)?;
+    let mock = MockSecrets::new([7; 32]);
+    let mut begin = startup_message();
+    begin.extend(sasl(
+        &[
+            &b"SCRAM-SHA-256\0\0\0\0\x1c"[..],
+            b"n,,",
+            CLIENT_BARE.as_bytes(),
+        ]
+        .concat(),
+    )?);
+    let mut out = Vec::with_capacity(512);
+    for _ in 0..n {
+        out.clear();
+        let found = Found::Secret(
+            secret.clone(),
+            Challenge::new([9; Challenge::RANDOM], &mock),
+        );
+        let mut connection = counted_scram_begin(black_box(&begin), found, &mut out)?;
+        // Behind R 10, 24 bytes, and the head of R 11.
+        let server_first = std::str::from_utf8(out.get(33..).ok_or("no server-first")?)?;
+        let answer = sasl(client_final(server_first)?.as_bytes())?;
+        counted_scram_end(&mut connection, black_box(&answer), &mut out)?;
+    }
+    Ok(())
+}
+
+#[inline(never)]
+fn counted_scram_begin(input: &[u8], found: Found, out: &mut Vec<u8>) -> Result<Connection> {
+    let mut connection = Connection::new(Rules::new(Encryption::Unavailable));
+    let (mut rest, mut found) = (input, Some(found));
+    loop {
+        let step = connection.handle_input(NOW, rest);
+        rest = rest.get(step.consumed..).unwrap_or_default();
+        match step.action {
+            Action::Ask(question) => {
+                connection.answer(question, Answer::Require(AuthMethod::ScramSha256.into()));
+            }
+            Action::LookUp(lookup) => {
+                connection.found(lookup, found.take().ok_or("asked twice")?);
+            }
+            Action::Reply(reply) => reply.put(out),
+            Action::NeedInput => return Ok(connection),
+            other => return Err(format!("unexpected: {other:?}").into()),
+        }
+    }
+}
+
+#[inline(never)]
+fn counted_scram_end(connection: &mut Connection, input: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    let mut rest = input;
+    loop {
+        let step = connection.handle_input(NOW, rest);
+        rest = rest.get(step.consumed..).unwrap_or_default();
+        match step.action {
+            Action::Reply(reply) => reply.put(out),
+            Action::Admit(login) => {
+                black_box(login);
+                return Ok(());
+            }
+            other => return Err(format!("unexpected: {other:?}").into()),
+        }
+    }
+}
+
+fn scram_hashes(n: usize) -> Result<()> {
+    // As long as the AuthMessage of the scenario above.
+    let message = vec![b'x'; 157];
+    for _ in 0..n {
+        black_box(counted_scram_hashes(
+            black_box(&[1; 32]),
+            black_box(&message),
+        )?);
+    }
+    Ok(())
+}
+
+#[inline(never)]
+fn counted_scram_hashes(key: &[u8; 32], message: &[u8]) -> Result<[[u8; 32]; 2]> {
+    let client_signature = hmac_sha256(key, message)?;
+    Ok([
+        Sha256::digest(client_signature).into(),
+        hmac_sha256(key, message)?,
+    ])
+}
+
+fn client_final(server_first: &str) -> Result<String> {
+    let attribute = |name: &str| {
+        let value = server_first.split(',').find_map(|a| a.strip_prefix(name));
+        value.ok_or("an attribute is missing")
+    };
+    let salt = Base64::decode_vec(attribute("s=")?).map_err(|e| e.to_string())?;
+    let mut salted = [0; 32];
+    pbkdf2::pbkdf2_hmac::<Sha256>(USER_PASSWORD.as_bytes(), &salt, 1, &mut salted);
+    let client_key = hmac_sha256(&salted, b"Client Key")?;
+    let stored_key: [u8; 32] = Sha256::digest(client_key).into();
+    let unproved = format!("c=biws,r={}", attribute("r=")?);
+    let message = format!("{CLIENT_BARE},{server_first},{unproved}");
+    let mut proof = hmac_sha256(&stored_key, message.as_bytes())?;
+    for (byte, key) in proof.iter_mut().zip(client_key) {
+        *byte ^= key;
+    }
+    Ok(format!("{unproved},p={}", Base64::encode_string(&proof)))
+}
+
+fn hmac_sha256(key: &[u8; 32], message: &[u8]) -> Result<[u8; 32]> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key)?;
+    mac.update(message);
+    Ok(mac.finalize().into_bytes().into())
+}
+
+fn sasl(body: &[u8]) -> Result<Vec<u8>> {
+    let mut message = vec![b'p'];
+    message.extend(u32::try_from(body.len() + 4)?.to_be_bytes());
+    message.extend(body);
+    Ok(message)
 }
 
 // Logins over TLS: one client for two servers.
