@@ -129,6 +129,11 @@ pub enum Reason {
     /// The StartupMessage does not end with its terminator. 08P01.
     #[error("invalid startup packet layout: expected terminator as last byte")]
     Layout,
+    /// A client certificate is required, and no CA is configured to verify it. F0000.
+    #[error(
+        "client certificates can only be checked if a root certificate store is available; configure one with SslConfig::with_ca_cert"
+    )]
+    NoCa,
     /// The StartupMessage names no user. 28000.
     #[error("no PostgreSQL user name specified in startup packet")]
     NoUser,
@@ -222,6 +227,7 @@ impl Reason {
             | Self::PlaintextRefused
             | Self::Rejected { .. } => SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
             Self::DeadlinePassed => SqlState::QUERY_CANCELED,
+            Self::NoCa => SqlState::CONFIG_FILE_ERROR,
             Self::Evicted => SqlState::TOO_MANY_CONNECTIONS,
             Self::PasswordFailed { .. } => SqlState::INVALID_PASSWORD,
             Self::Refused(error) | Self::Exchange(error) => error.code(),

@@ -18,7 +18,9 @@ use std::time::{Duration, Instant};
 
 use common::raw::{Raw, message, startup};
 use common::{Certs, PATIENCE, Said, Server, embedded, psql};
-use pgtls::{AuthMethod, MemoryStore, PgServerBuilder, Secret, SecretStore, SslMode, StoreError};
+use pgtls::{
+    AuthMethod, MemoryStore, PgServerBuilder, Secret, SecretStore, SslConfig, SslMode, StoreError,
+};
 
 const PASSWORD: &str = "pässwörd\u{a0}Ⅳ ©";
 const WRONG: &str = "FATAL:  password authentication failed for user \"alice\"";
@@ -149,6 +151,21 @@ fn a_certificate_is_a_login() {
         let said = psql(&server, &options, &["select 1"]);
         assert!(!said.ok && said.err.contains(words), "{options}: {said:?}");
     }
+}
+
+/// Nobody could be let in, and the server says why.
+#[test]
+fn certificates_need_somebody_who_vouches_for_them() {
+    let certs = Certs::new();
+    let (cert, key) = (certs.made.server_cert(), certs.made.server_key());
+    let builder = PgServerBuilder::new()
+        .auth_method(AuthMethod::Cert)
+        .ssl_config(SslConfig::new(SslMode::Prefer, cert, key));
+    let server = Server::start(builder, embedded());
+    let said = psql(&server, "user=postgres sslmode=require", &["select 1"]);
+    let words =
+        "FATAL:  client certificates can only be checked if a root certificate store is available";
+    assert!(!said.ok && said.err.contains(words), "{said:?}");
 }
 
 /// In mode VerifyFull the name is judged last, and a mismatch fails in the method's words.

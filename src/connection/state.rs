@@ -326,11 +326,12 @@ fn decide(rules: &Rules, question: Question, answer: Answer) -> Result<State, Cl
         .certificate
         .max(rules.certificate)
         .max(of_method);
-    let presented = tls
-        .as_ref()
-        .is_some_and(|tls| !tls.peer_certificates().is_empty());
-    if requirement.certificate >= ClientCertificate::Required && !presented {
-        return Err(certificate_missing());
+    if requirement.certificate >= ClientCertificate::Required {
+        match &tls {
+            Some(tls) if !tls.has_ca => return Err(no_ca()),
+            Some(tls) if !tls.peer_certificates().is_empty() => {}
+            Some(_) | None => return Err(certificate_missing()),
+        }
     }
     let attempt = Attempt {
         startup: *startup,
@@ -530,6 +531,15 @@ fn plaintext_refused() -> Close {
     )
     .with_hint("Connect with sslmode=require or stronger.");
     Close::spoken(Reason::PlaintextRefused, error)
+}
+
+/// An access rule or the method asks for what the configuration does not provide.
+fn no_ca() -> Close {
+    let error = ErrorResponse::fatal(
+        SqlState::CONFIG_FILE_ERROR,
+        "client certificates can only be checked if a root certificate store is available",
+    );
+    Close::spoken(Reason::NoCa, error)
 }
 
 fn certificate_missing() -> Close {

@@ -206,6 +206,7 @@ impl Setup {
             alpn: self.alpn.clone(),
             peer_certificates: Vec::new(),
             server_certificate: None,
+            has_ca: true,
             resumed: false,
         }
     }

@@ -19,6 +19,8 @@ pub struct TlsFacts {
     pub(crate) alpn: Option<Vec<u8>>,
     pub(crate) peer_certificates: Vec<CertificateDer<'static>>,
     pub(crate) server_certificate: Option<Arc<CertificateDer<'static>>>,
+    /// Whether a client certificate could have been verified.
+    pub(crate) has_ca: bool,
     pub(crate) resumed: bool,
 }
 

@@ -20,6 +20,8 @@ pub(crate) trait Select {
 pub(crate) struct Choice {
     pub(crate) config: Arc<ServerConfig>,
     pub(crate) verifier: Option<Arc<dyn ClientCertVerifier>>,
+    /// Whether client certificates can be verified, as far as is known.
+    pub(crate) has_ca: bool,
     /// The certificate that it presents.
     pub(crate) leaf: Option<Arc<CertificateDer<'static>>>,
 }
@@ -128,6 +130,7 @@ impl TlsSession {
             if facts.resumed {
                 verify_again(&choice, &facts.peer_certificates)?;
             }
+            facts.has_ca = choice.has_ca;
             facts.server_certificate = choice.leaf;
         }
         Ok(Some(facts))
@@ -261,6 +264,7 @@ fn facts(connection: &ServerConnection) -> Option<TlsFacts> {
             .map(|chain| chain.iter().map(|c| c.clone().into_owned()).collect())
             .unwrap_or_default(),
         server_certificate: None,
+        has_ca: true,
         resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
     })
 }

@@ -100,6 +100,7 @@ pub(crate) fn facts(leaf: CertificateDer<'static>) -> TlsFacts {
         alpn: None,
         peer_certificates: vec![leaf],
         server_certificate: None,
+        has_ca: true,
         resumed: false,
     }
 }

@@ -161,6 +161,7 @@ impl Loader<'_> {
         }
         Ok(Choice {
             config: Arc::new(tls),
+            has_ca: verifier.is_some(),
             verifier,
             leaf,
         })

@@ -104,11 +104,13 @@ pub(crate) struct Foreign(pub(crate) Arc<ServerConfig>);
 
 impl Select for Foreign {
     /// Its resolver is asked here, once, and what it says is what is presented: so it is known.
+    /// Its verifier is its own affair.
     fn select(&self, hello: ClientHello<'_>) -> Result<Choice, Refusal> {
         if self.0.cert_resolver.only_raw_public_keys() {
             return Ok(Choice {
                 config: Arc::clone(&self.0),
                 verifier: None,
+                has_ca: true,
                 leaf: None,
             });
         }
@@ -124,6 +126,7 @@ impl Select for Foreign {
         Ok(Choice {
             config: Arc::new(config),
             verifier: None,
+            has_ca: true,
             leaf,
         })
     }
