@@ -200,12 +200,20 @@ fn fresh_cluster(directory: &Path, options: &[&str]) -> PathBuf {
 #[test]
 fn an_unmodified_pg_hba_conf_loads() {
     let certs = Certs::new();
+    let passwords = [
+        "--auth-local=peer",
+        "--auth-host=scram-sha-256",
+        "--pwfile=password",
+    ];
     let methods: &[(&[&str], &str)] = &[
         (&[], "trust"),
         (&["--auth-local=trust", "--auth-host=reject"], "reject"),
+        (&passwords, "scram"),
+        (&["--auth=md5", "--pwfile=password"], "md5"),
     ];
     for (options, method) in methods {
         let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("password"), "right\n").unwrap();
         let cluster = fresh_cluster(directory.path(), options);
         let rules = AccessRules::load(cluster.join("pg_hba.conf")).unwrap();
         assert_eq!(rules.len(), 6);
@@ -214,11 +222,25 @@ fn an_unmodified_pg_hba_conf_loads() {
         let builder = PgServerBuilder::new()
             .ssl_config(certs.made.ssl_config(SslMode::Prefer))
             .access_rules(rules)
-            .ident_maps(maps);
+            .ident_maps(maps)
+            .secret_store(store());
         let server = Server::start(builder, embedded());
-        let expected = (*method == "reject").then_some("FATAL:  pg_hba.conf rejects connection");
-        check(&server, "sslmode=require user=ann", expected);
-        check(&server, "sslmode=disable user=ann", expected);
+        let (right, wrong) = match *method {
+            "trust" => (None, None),
+            "reject" => {
+                let rejects = Some("FATAL:  pg_hba.conf rejects connection");
+                (rejects, rejects)
+            }
+            _ => (
+                None,
+                Some("FATAL:  password authentication failed for user \"ann\""),
+            ),
+        };
+        for sslmode in ["disable", "require"] {
+            let options = format!("sslmode={sslmode} user=ann password");
+            check(&server, &format!("{options}=right"), right);
+            check(&server, &format!("{options}=wrong"), wrong);
+        }
     }
 }
 
@@ -498,4 +520,102 @@ fn waiting_locks_nobody_out() {
         attempt(&hasty, guesser, "right", now),
         (Duration::from_secs(1), true)
     );
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a point in time to count from")]
+fn files_are_read_anew_and_mistakes_change_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let hba = directory.path().join("pg_hba.conf");
+    let staff = directory.path().join("staff");
+    fs::write(&staff, "ann").unwrap();
+    fs::write(&hba, "host all @staff all trust").unwrap();
+    let door = FrontDoor::plain().access_rules(AccessRules::load(&hba).unwrap());
+    let gets_in = |door: &FrontDoor| attempt(door, "192.0.2.1:1000", "", Instant::now()).1;
+    assert!(gets_in(&door));
+    // A change counts from the reload on.
+    fs::write(&staff, "bob").unwrap();
+    assert!(gets_in(&door));
+    assert!(door.reload_if_changed().unwrap());
+    assert!(!door.reload_if_changed().unwrap());
+    assert!(!gets_in(&door));
+    fs::write(&staff, "ann").unwrap();
+    door.reload().unwrap();
+    assert!(gets_in(&door));
+    // A clone is the same door.
+    for (text, mistake) in [
+        (
+            "host all all all reject\nhost all all all gss",
+            ":2: invalid authentication method \"gss\"",
+        ),
+        (
+            "host all all all reject\nhost all @nobody all trust",
+            ":2: could not open file",
+        ),
+        ("# nobody", "contains no entries"),
+    ] {
+        fs::write(&hba, text).unwrap();
+        let error = door.clone().reload().unwrap_err().to_string();
+        assert!(error.contains(mistake), "{error}");
+        assert!(gets_in(&door), "{text}");
+    }
+    fs::write(&hba, "host all all all reject").unwrap();
+    door.reload().unwrap();
+    assert!(!gets_in(&door));
+}
+
+#[test]
+fn a_user_is_in_the_roles_that_the_store_says() {
+    let certs = Certs::new();
+    let store = store();
+    store.grant("staff", "ann");
+    let builder = PgServerBuilder::new()
+        .ssl_config(certs.made.ssl_config(SslMode::Prefer))
+        .access_rules(
+            AccessRules::parse("host all +staff all trust\nhost samerole all all trust").unwrap(),
+        )
+        .secret_store(store.clone());
+    let server = Server::start(builder, embedded());
+    check(&server, "user=ann", None);
+    check(
+        &server,
+        "user=bob dbname=x",
+        Some("FATAL:  no pg_hba.conf entry"),
+    );
+    check(
+        &server,
+        "user=bob dbname=staff",
+        Some("FATAL:  no pg_hba.conf entry"),
+    );
+    store.grant("staff", "bob");
+    check(&server, "user=bob dbname=staff", None);
+}
+
+#[test]
+fn settings_and_databases_are_judged_after_the_rules() {
+    let certs = Certs::new();
+    let builder = PgServerBuilder::new()
+        .ssl_config(certs.made.ssl_config(SslMode::Prefer))
+        .access_rules(AccessRules::parse("host all ann all trust").unwrap());
+    let server = Server::start(builder, embedded().with_name("app"));
+    let nonsense = "options='-c no_such_setting=1'";
+    check(&server, "user=ann dbname=app", None);
+    check(
+        &server,
+        &format!("user=ann dbname=app {nonsense}"),
+        Some("FATAL:  unrecognized configuration parameter \"no_such_setting\""),
+    );
+    check(
+        &server,
+        "user=ann dbname=other",
+        Some("FATAL:  database \"other\" does not exist"),
+    );
+    // Who may not come in learns nothing of them.
+    for options in ["dbname=other", nonsense] {
+        check(
+            &server,
+            &format!("user=bob {options}"),
+            Some("FATAL:  no pg_hba.conf entry"),
+        );
+    }
 }

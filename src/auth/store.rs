@@ -4,7 +4,7 @@ use alloc::{boxed::Box, string::String, sync::Arc};
 use core::future::Future;
 use core::pin::Pin;
 use core::{error::Error, fmt};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{PoisonError, RwLock};
 
 use crate::auth::Secret;
@@ -84,6 +84,8 @@ impl<S: SecretStore> SecretStore for Arc<S> {
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     users: Arc<RwLock<HashMap<String, Secret>>>,
+    /// The members of each role, users or roles themselves.
+    roles: Arc<RwLock<HashMap<String, HashSet<String>>>>,
 }
 
 impl MemoryStore {
@@ -99,6 +101,26 @@ impl MemoryStore {
             .write()
             .unwrap_or_else(PoisonError::into_inner)
             .insert(user.into(), secret);
+    }
+
+    /// Makes a user, or a role with all its members, a member of a role, for access rules with
+    /// `+role` (PostgreSQL's `GRANT role TO member`).
+    pub fn grant(&self, role: impl Into<String>, member: impl Into<String>) {
+        self.roles
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .entry(role.into())
+            .or_default()
+            .insert(member.into());
+    }
+
+    /// Takes a membership back. False if there was none. Memberships by way of other roles stay.
+    pub fn revoke(&self, role: &str, member: &str) -> bool {
+        self.roles
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_mut(role)
+            .is_some_and(|members| members.remove(member))
     }
 
     /// Forgets a user. False if there was none.
@@ -125,6 +147,21 @@ impl SecretStore for MemoryStore {
         let users = self.users.read().unwrap_or_else(PoisonError::into_inner);
         core::future::ready(Ok(users.get(user).cloned()))
     }
+
+    fn is_member(
+        &self,
+        user: &str,
+        role: &str,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        let roles = self.roles.read().unwrap_or_else(PoisonError::into_inner);
+        // Roles may be members of each other, in circles even.
+        let (mut seen, mut next) = (HashSet::from([role]), Vec::from([role]));
+        while let Some(role) = next.pop() {
+            let members = roles.get(role).into_iter().flatten();
+            next.extend(members.map(String::as_str).filter(|m| seen.insert(m)));
+        }
+        core::future::ready(Ok(seen.contains(user)))
+    }
 }
 
 type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -148,5 +185,40 @@ impl<S: SecretStore> AnyStore for S {
 impl fmt::Debug for dyn AnyStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SecretStore")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn members_of_members_are_members() {
+        let store = MemoryStore::new();
+        for (role, member) in [
+            ("staff", "ann"),
+            ("staff", "admins"),
+            ("admins", "bob"),
+            ("admins", "staff"),
+        ] {
+            store.grant(role, member);
+        }
+        let is_member =
+            |user, role| pollster::block_on(SecretStore::is_member(&store, user, role)).unwrap();
+        for (user, role, expected) in [
+            ("ann", "staff", true),
+            ("ann", "ann", true),
+            ("bob", "staff", true),
+            ("bob", "admins", true),
+            ("ann", "admins", true),
+            ("carl", "staff", false),
+            ("staff", "ann", false),
+            ("ann", "nobody", false),
+        ] {
+            assert_eq!(is_member(user, role), expected, "{user} {role}");
+        }
+        assert!(store.revoke("admins", "bob"));
+        assert!(!store.revoke("admins", "bob"));
+        assert!(!pollster::block_on(SecretStore::is_member(&store, "bob", "staff")).unwrap());
     }
 }
