@@ -8,11 +8,12 @@ use std::os::unix::net::UnixListener;
 #[cfg(unix)]
 use std::path::Path;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 #[cfg(unix)]
 use super::unix_socket::{self, SocketFile};
 use crate::PgServer;
+use crate::server::TcpSettings;
 
 /// Connections that the system keeps until they are accepted; it may have a lower limit
 /// (`net.core.somaxconn`).
@@ -131,6 +132,34 @@ fn listen(address: SocketAddr, only_v6: bool) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
+/// Sets what accepted connections are to inherit, so that it costs no system call for each.
+pub(super) fn apply(settings: TcpSettings, listener: &TcpListener) -> io::Result<()> {
+    let socket = SockRef::from(listener);
+    let mut keepalive = TcpKeepalive::new();
+    if let Some(time) = settings.keepalives_idle {
+        keepalive = keepalive.with_time(time);
+    }
+    if let Some(time) = settings.keepalives_interval {
+        keepalive = keepalive.with_interval(time);
+    }
+    #[cfg(not(windows))]
+    if let Some(count) = settings.keepalives_count {
+        keepalive = keepalive.with_retries(count);
+    }
+    socket.set_keepalive(true)?;
+    if settings.keepalives_idle.is_some()
+        || settings.keepalives_interval.is_some()
+        || settings.keepalives_count.is_some()
+    {
+        socket.set_tcp_keepalive(&keepalive)?;
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if settings.user_timeout.is_some() {
+        socket.set_tcp_user_timeout(settings.user_timeout)?;
+    }
+    Ok(())
+}
+
 impl<D> PgServer<D> {
     /// Listens at all the server's addresses and Unix sockets.
     ///
@@ -165,6 +194,8 @@ impl<D> PgServer<D> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -179,6 +210,36 @@ mod tests {
             let both = v4.and(Listeners::new().tcp(v6, true).unwrap());
             assert_eq!(both.local_addr().unwrap().port(), port);
             assert_eq!(both.bound.len(), 2);
+        }
+    }
+
+    #[test]
+    fn accepted_connections_have_the_keepalive_settings() {
+        let listeners = Listeners::new()
+            .tcp("127.0.0.1:0".parse().unwrap(), false)
+            .unwrap();
+        let address = listeners.local_addr().unwrap();
+        let Some(Bound::Tcp(listener)) = listeners.bound.first() else {
+            panic!("no listener")
+        };
+        let settings = TcpSettings {
+            keepalives_idle: Some(Duration::from_secs(77)),
+            keepalives_interval: Some(Duration::from_secs(11)),
+            keepalives_count: Some(3),
+            user_timeout: Some(Duration::from_secs(120)),
+        };
+        apply(settings, listener).unwrap();
+        let _client = std::net::TcpStream::connect(address).unwrap();
+        let (accepted, _) = listener.accept().unwrap();
+        let accepted = SockRef::from(&accepted);
+        assert!(accepted.keepalive().unwrap());
+        #[cfg(target_os = "linux")]
+        {
+            assert_eq!(accepted.tcp_keepalive_time().unwrap().as_secs(), 77);
+            assert_eq!(accepted.tcp_keepalive_interval().unwrap().as_secs(), 11);
+            assert_eq!(accepted.tcp_keepalive_retries().unwrap(), 3);
+            let timeout = accepted.tcp_user_timeout().unwrap();
+            assert_eq!(timeout, settings.user_timeout);
         }
     }
 

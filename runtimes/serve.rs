@@ -1,6 +1,6 @@
 //! The loop that serves connections until it is told to stop.
 
-use core::future::{Future, poll_fn};
+use core::future::{Future, pending, poll_fn};
 use core::panic::AssertUnwindSafe;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll};
@@ -12,7 +12,7 @@ use async_channel::{Receiver, Sender};
 use futures_io::{AsyncRead, AsyncWrite};
 
 use super::accept::accept_since;
-use super::listen::{Bound, Listeners};
+use super::listen::{self, Bound, Listeners};
 use super::stream::Stream;
 use super::{Accepted, Runtime, with_scratch};
 use crate::server::{Database, DatabaseSession, QuerySession, Turn};
@@ -79,6 +79,7 @@ where
         let (server, told) = (server.clone(), told.clone());
         match bound {
             Bound::Tcp(listener) => {
+                listen::apply(server.tcp_settings(), &listener)?;
                 let listener = R::Tcp::from_std(listener)?;
                 loops.push(Box::pin(accept_loop::<R, _, D>(server, listener, told)));
             }
@@ -228,17 +229,36 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     D: DatabaseSession,
 {
+    let mut idle_since = None;
     loop {
         match guarded(session.advance()).await {
             Ok(Turn::Close) => return Ok(()),
-            Ok(Turn::Send(bytes)) => send(stream, &bytes).await?,
+            Ok(Turn::Send(bytes)) => {
+                idle_since = None;
+                send(stream, &bytes).await?;
+            }
             Ok(Turn::Wait) => {
+                let limit = session.idle_timeout();
+                // Half a message is no sign of life.
+                let since = limit.map(|_| *idle_since.get_or_insert_with(R::now));
+                let timeout = async {
+                    match (limit, since) {
+                        (Some(limit), Some(since)) => {
+                            let idle = R::now().saturating_duration_since(since);
+                            R::sleep(limit.saturating_sub(idle)).await;
+                        }
+                        _ => pending().await,
+                    }
+                };
                 let woken = session.woken();
                 let more = first(woken, receive(session, stream));
-                match first(pin!(ended(&told.stop)), more).await {
-                    First::Left(()) => return send(stream, &session.shut_down()).await,
-                    First::Right(First::Right(0)) => return Ok(()),
-                    First::Right(First::Left(()) | First::Right(_)) => {}
+                match first(first(pin!(ended(&told.stop)), more), timeout).await {
+                    First::Left(First::Left(())) => {
+                        return send(stream, &session.shut_down()).await;
+                    }
+                    First::Left(First::Right(First::Right(0))) => return Ok(()),
+                    First::Left(First::Right(First::Left(()) | First::Right(_))) => {}
+                    First::Right(()) => return send(stream, &session.time_out()).await,
                 }
             }
             Err(Panicked) => {

@@ -17,7 +17,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use common::raw::{Raw, SSL_REQUEST, cancel, client_config, startup};
+use common::raw::{Raw, SSL_REQUEST, cancel, client_config, query, startup};
 use common::{Certs, PATIENCE, Server, embedded};
 use pgtls::{PgServerBuilder, SslMode};
 
@@ -179,4 +179,55 @@ fn more_bytes_than_a_login_takes_end_it() {
         Ok(_) => panic!("an answer to half a message"),
         Err(e) => assert_ne!(e.kind(), ErrorKind::WouldBlock, "nobody minded"),
     }
+}
+
+#[test]
+fn sessions_that_idle_too_long_are_told_so() {
+    let builder = || PgServerBuilder::new();
+    let short = Duration::from_millis(300);
+    let idle = "E(FATAL 57P05: terminating connection due to idle-session timeout) end";
+    let in_transaction =
+        "E(FATAL 25P03: terminating connection due to idle-in-transaction timeout) end";
+
+    let server = Server::start(builder().idle_session_timeout(short), embedded());
+    let mut client = Raw::plain(&server);
+    client.log_in();
+    // Half a message does not keep it alive; a transaction does.
+    client.send(b"Q\0");
+    assert_eq!(client.story(), idle);
+    let mut client = Raw::plain(&server);
+    client.log_in();
+    client.send(&query("begin"));
+    assert_eq!(client.story(), "C(BEGIN) Z(T)");
+    std::thread::sleep(2 * short);
+    client.send(&query("commit"));
+    assert_eq!(client.story(), "C(COMMIT) Z(I)");
+    // A session may have its own way.
+    let mut client = Raw::plain(&server);
+    client.send(&startup(&[
+        ("user", "postgres"),
+        ("idle_session_timeout", "0"),
+    ]));
+    assert_eq!(client.story(), "R Z(I)");
+    std::thread::sleep(2 * short);
+    client.send(&query("begin"));
+    assert_eq!(client.story(), "C(BEGIN) Z(T)");
+
+    let server = Server::start(
+        builder().idle_in_transaction_session_timeout(short),
+        embedded(),
+    );
+    let mut client = Raw::plain(&server);
+    client.log_in();
+    std::thread::sleep(2 * short);
+    client.send(&query("begin"));
+    assert_eq!(client.story(), "C(BEGIN) Z(T)");
+    assert_eq!(client.story(), in_transaction);
+
+    // A statement that takes its time is not idle.
+    let server = Server::start(builder().idle_session_timeout(short), embedded());
+    let mut client = Raw::plain(&server);
+    client.log_in();
+    client.send(&query("select pg_sleep(1)"));
+    assert_eq!(client.story(), "T D C(SELECT 1) Z(I)");
 }

@@ -67,6 +67,9 @@ pub struct PgServerBuilder {
     max_half_open_per_address: usize,
     max_half_open_bytes: usize,
     proxies: Vec<IpNet>,
+    idle_session_timeout: Duration,
+    idle_in_transaction_timeout: Duration,
+    tcp: TcpSettings,
     grace: Duration,
 }
 
@@ -136,6 +139,9 @@ impl Default for PgServerBuilder {
             max_half_open_per_address: DEFAULT_MAX_HALF_OPEN_PER_ADDRESS,
             max_half_open_bytes: DEFAULT_MAX_HALF_OPEN_BYTES,
             proxies: Vec::new(),
+            idle_session_timeout: Duration::ZERO,
+            idle_in_transaction_timeout: Duration::ZERO,
+            tcp: TcpSettings::default(),
             grace: DEFAULT_GRACE,
         }
     }
@@ -281,6 +287,52 @@ impl PgServerBuilder {
         self
     }
 
+    /// A session that waits for its client for longer, outside a transaction, ends with 57P05
+    /// (PostgreSQL: `idle_session_timeout`). To the millisecond; zero, the default, is never. A
+    /// session may set its own.
+    pub fn idle_session_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_session_timeout = timeout;
+        self
+    }
+
+    /// A session that waits for its client for longer within a transaction ends with 25P03
+    /// (PostgreSQL: `idle_in_transaction_session_timeout`), and the transaction is rolled back. To
+    /// the millisecond; zero, the default, is never. A session may set its own.
+    pub fn idle_in_transaction_session_timeout(mut self, timeout: Duration) -> Self {
+        self.idle_in_transaction_timeout = timeout;
+        self
+    }
+
+    /// Sends the first keepalive when nothing came from a client for so long, in whole seconds;
+    /// as the system has it unless said (PostgreSQL: `tcp_keepalives_idle`). Keepalives are
+    /// always on.
+    pub fn tcp_keepalives_idle(mut self, time: Duration) -> Self {
+        self.tcp.keepalives_idle = Some(time);
+        self
+    }
+
+    /// The time between keepalives that are not answered, in whole seconds; as the system has it
+    /// unless said (PostgreSQL: `tcp_keepalives_interval`).
+    pub fn tcp_keepalives_interval(mut self, time: Duration) -> Self {
+        self.tcp.keepalives_interval = Some(time);
+        self
+    }
+
+    /// How many keepalives may be lost before the connection counts as dead; as the system has it
+    /// unless said (PostgreSQL: `tcp_keepalives_count`).
+    pub fn tcp_keepalives_count(mut self, count: u32) -> Self {
+        self.tcp.keepalives_count = Some(count);
+        self
+    }
+
+    /// How long what was sent may stay unacknowledged before the connection counts as dead; as
+    /// the system has it unless said (PostgreSQL: `tcp_user_timeout`). Only Linux has such a
+    /// setting.
+    pub fn tcp_user_timeout(mut self, time: Duration) -> Self {
+        self.tcp.user_timeout = Some(time);
+        self
+    }
+
     /// How long statements in flight may go on when the server is told to stop, 10 s unless said.
     pub fn shutdown_grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
@@ -305,6 +357,8 @@ impl PgServerBuilder {
                 "max_half_open_bytes must be at least MAX_LOGIN_BYTES, what one login may take",
             ));
         }
+        let idle_session = in_milliseconds(self.idle_session_timeout)?;
+        let idle_in_transaction = in_milliseconds(self.idle_in_transaction_timeout)?;
         if self.login_timeout.is_zero() {
             return Err(BuildError::Setting(
                 "the login timeout must be longer than 0",
@@ -352,6 +406,11 @@ impl PgServerBuilder {
             database,
             sessions: Arc::new(Sessions::default()),
             hub: Arc::default(),
+            session_settings: vec![
+                ("idle_session_timeout", idle_session),
+                ("idle_in_transaction_session_timeout", idle_in_transaction),
+            ],
+            tcp: self.tcp,
             grace: self.grace,
         })
     }
@@ -368,6 +427,31 @@ fn in_memory(users: Vec<(String, Zeroizing<String>)>) -> Result<Arc<dyn AnyStore
     Ok(Arc::new(store))
 }
 
+/// As a setting of PostgreSQL's, which has 31 bits for it. Not rounded to never.
+fn in_milliseconds(time: Duration) -> Result<String, BuildError> {
+    let ms = time.as_nanos().div_ceil(1_000_000);
+    if ms > 2_147_483_647 {
+        return Err(BuildError::Setting(
+            "the timeouts of idle sessions must be shorter than 25 days; zero is never",
+        ));
+    }
+    Ok(ms.to_string())
+}
+
+/// What is to be asked of the system for TCP connections; `None` is as the system has it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct TcpSettings {
+    /// [`PgServerBuilder::tcp_keepalives_idle`].
+    pub keepalives_idle: Option<Duration>,
+    /// [`PgServerBuilder::tcp_keepalives_interval`].
+    pub keepalives_interval: Option<Duration>,
+    /// [`PgServerBuilder::tcp_keepalives_count`].
+    pub keepalives_count: Option<u32>,
+    /// [`PgServerBuilder::tcp_user_timeout`].
+    pub user_timeout: Option<Duration>,
+}
+
 /// A server that is ready to serve. A runtime's `Serve` trait gives it `serve`.
 pub struct PgServer<D> {
     places: Places,
@@ -375,6 +459,8 @@ pub struct PgServer<D> {
     database: Arc<D>,
     sessions: Arc<Sessions>,
     hub: Arc<Hub>,
+    session_settings: Vec<(&'static str, String)>,
+    tcp: TcpSettings,
     grace: Duration,
 }
 
@@ -386,6 +472,8 @@ impl<D> Clone for PgServer<D> {
             database: Arc::clone(&self.database),
             sessions: Arc::clone(&self.sessions),
             hub: Arc::clone(&self.hub),
+            session_settings: self.session_settings.clone(),
+            tcp: self.tcp,
             grace: self.grace,
         }
     }
@@ -455,6 +543,17 @@ impl<D> PgServer<D> {
 
     pub(crate) fn hub(&self) -> &Arc<Hub> {
         &self.hub
+    }
+
+    /// What a session's settings are unless its client says otherwise.
+    pub(crate) fn session_settings(&self) -> &[(&'static str, String)] {
+        &self.session_settings
+    }
+
+    /// What is to be asked of the system for its TCP connections.
+    #[must_use]
+    pub fn tcp_settings(&self) -> TcpSettings {
+        self.tcp
     }
 
     pub(crate) fn sessions(&self) -> &Arc<Sessions> {

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_channel::Receiver;
 use jiff::tz::TimeZone;
@@ -223,6 +224,16 @@ impl SessionContext {
 
     pub(crate) fn reported(&self) -> Vec<(&'static str, String)> {
         self.state().settings.reported().collect()
+    }
+
+    /// `idle_session_timeout` and `idle_in_transaction_session_timeout`.
+    pub(crate) fn idle_timeouts(&self) -> (Option<Duration>, Option<Duration>) {
+        let state = self.state();
+        let time = |name| state.settings.time(name);
+        (
+            time("idle_session_timeout"),
+            time("idle_in_transaction_session_timeout"),
+        )
     }
 
     pub(crate) fn is_listening(&self) -> bool {

@@ -20,7 +20,9 @@ mod value;
 #[cfg(feature = "sqlite")]
 pub(crate) use settings::SERVER_VERSION;
 
-pub use builder::{BuildError, DEFAULT_GRACE, DEFAULT_MAX_CONNECTIONS, PgServer, PgServerBuilder};
+pub use builder::{
+    BuildError, DEFAULT_GRACE, DEFAULT_MAX_CONNECTIONS, PgServer, PgServerBuilder, TcpSettings,
+};
 pub use command::SessionCommand;
 pub use context::SessionContext;
 pub use copy::{CopyFormat, CopyIn, CopyOptions, CopyOut, CopyRow, CopyRows};

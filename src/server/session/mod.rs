@@ -9,6 +9,7 @@ mod tests;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_channel::Receiver;
 
@@ -71,6 +72,10 @@ struct Core<S: DatabaseSession> {
     begun: bool,
     /// After an error in the extended protocol.
     skip_until_sync: bool,
+    /// ReadyForQuery was said, and nothing came since.
+    ready: bool,
+    /// When that lasts too long: outside and within a transaction.
+    idle_timeouts: (Option<Duration>, Option<Duration>),
     /// What is in `out` is to be sent before anything else.
     flush: bool,
     /// Nothing more is read or begun.
@@ -102,7 +107,7 @@ impl<S: DatabaseSession> QuerySession<S> {
                 "replication connections are not supported",
             ));
         }
-        let settings = settings::startup::registry(login)?;
+        let settings = settings::startup::registry(login, server.session_settings())?;
         let entered = server
             .sessions()
             .enter(login.cancel_key_len())
@@ -133,6 +138,7 @@ impl<S: DatabaseSession> QuerySession<S> {
         }
         protocol::put_backend_key_data(&mut out, process_id, entered.key());
         protocol::put_ready_for_query(&mut out, session.transaction_status());
+        let idle_timeouts = context.idle_timeouts();
         let core = Core {
             _entered: entered,
             running: Running::Nothing,
@@ -147,6 +153,8 @@ impl<S: DatabaseSession> QuerySession<S> {
             extended: false,
             begun: false,
             skip_until_sync: false,
+            ready: true,
+            idle_timeouts,
             flush: true,
             over: false,
         };
@@ -165,14 +173,46 @@ impl<S: DatabaseSession> QuerySession<S> {
     /// The server stops: gives the last words (57P01), whatever the client was about to do.
     #[must_use]
     pub fn shut_down(&mut self) -> Vec<u8> {
+        self.end(&ErrorResponse::fatal(
+            SqlState::ADMIN_SHUTDOWN,
+            "terminating connection due to administrator command",
+        ))
+    }
+
+    /// How long the client may now leave it waiting, by `idle_session_timeout` or
+    /// `idle_in_transaction_session_timeout`; counted from when it began to wait. Then call
+    /// [`QuerySession::time_out`].
+    #[must_use]
+    pub fn idle_timeout(&self) -> Option<Duration> {
+        let (outside, within) = self.core.idle_timeouts;
+        match self.core.ready {
+            false => None,
+            true if self.core.is_idle() => outside,
+            true => within,
+        }
+    }
+
+    /// It was idle for too long: gives the last words (57P05 or 25P03).
+    #[must_use]
+    pub fn time_out(&mut self) -> Vec<u8> {
+        self.end(&if self.core.is_idle() {
+            ErrorResponse::fatal(
+                SqlState::IDLE_SESSION_TIMEOUT,
+                "terminating connection due to idle-session timeout",
+            )
+        } else {
+            ErrorResponse::fatal(
+                SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
+                "terminating connection due to idle-in-transaction timeout",
+            )
+        })
+    }
+
+    fn end(&mut self, error: &ErrorResponse) -> Vec<u8> {
         self.core.over = true;
         self.core.running = Running::Nothing;
         let mut out = core::mem::take(&mut self.core.out);
-        ErrorResponse::fatal(
-            SqlState::ADMIN_SHUTDOWN,
-            "terminating connection due to administrator command",
-        )
-        .put(&mut out);
+        error.put(&mut out);
         out
     }
 
@@ -211,6 +251,7 @@ impl<S: DatabaseSession> QuerySession<S> {
                 match protocol::message(waiting) {
                     Ok(Some((length, message))) => {
                         self.taken = self.taken.saturating_add(length);
+                        core.ready = false;
                         if copying {
                             let kind = waiting.first().copied().unwrap_or_default();
                             core.handle_copy(kind, message).await
@@ -266,6 +307,7 @@ impl<S: DatabaseSession> Core<S> {
         self.report_notifications();
         let status = self.session.transaction_status();
         protocol::put_ready_for_query(&mut self.out, status);
+        self.ready = true;
     }
 
     /// PostgreSQL tells of settings once for each query, however often they changed.
@@ -273,6 +315,7 @@ impl<S: DatabaseSession> Core<S> {
         let Some(now) = self.context.take_changed() else {
             return;
         };
+        self.idle_timeouts = self.context.idle_timeouts();
         for (old, (name, value)) in self.told.iter_mut().zip(now) {
             if old.1 != value {
                 protocol::put_parameter_status(&mut self.out, name, value.as_bytes());

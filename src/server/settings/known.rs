@@ -224,16 +224,7 @@ impl Known {
                 let units = [("TB", 1 << 30), ("GB", 1 << 20), ("MB", 1 << 10), ("kB", 1)];
                 measured(trimmed, &units).ok_or_else(invalid)
             }
-            Check::Milliseconds => {
-                let units = [
-                    ("d", 86_400_000),
-                    ("h", 3_600_000),
-                    ("min", 60_000),
-                    ("s", 1_000),
-                    ("ms", 1),
-                ];
-                measured(trimmed, &units).ok_or_else(invalid)
-            }
+            Check::Milliseconds => measured(trimmed, &TIMES).ok_or_else(invalid),
             Check::Only(word) => {
                 let on = word == "on" && text::boolean(trimmed) == Some(true);
                 if on || trimmed.eq_ignore_ascii_case(word) {
@@ -264,6 +255,26 @@ impl Known {
 }
 
 /// A number with a unit, shown in the largest unit that divides it.
+/// Units of time in ms, the largest first.
+const TIMES: [(&str, i64); 5] = [
+    ("d", 86_400_000),
+    ("h", 3_600_000),
+    ("min", 60_000),
+    ("s", 1_000),
+    ("ms", 1),
+];
+
+/// A time as it is kept, in ms.
+pub(super) fn milliseconds(value: &str) -> Option<u64> {
+    let unit = value.trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = value.strip_suffix(unit)?;
+    let size = match unit {
+        "" => 1,
+        unit => TIMES.iter().find(|(name, _)| *name == unit)?.1,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(size.unsigned_abs())
+}
+
 fn measured(value: &str, units: &[(&str, i64)]) -> Option<String> {
     let end = value
         .find(|c: char| !c.is_ascii_digit())

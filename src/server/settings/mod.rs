@@ -6,6 +6,7 @@ pub(crate) mod startup;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
@@ -114,6 +115,12 @@ impl Registry {
         // What a transaction is like follows what transactions are like by default.
         let own = own.or_else(|| self.now.get(*known.follows?));
         own.map_or(known.default, String::as_str).to_owned()
+    }
+
+    /// A time; `None` if it is switched off, as 0 does.
+    pub(super) fn time(&self, name: &str) -> Option<Duration> {
+        let ms = known::milliseconds(&self.value_of(find(name)?))?;
+        (ms > 0).then(|| Duration::from_millis(ms))
     }
 
     pub(super) fn all(&self) -> Vec<Setting> {

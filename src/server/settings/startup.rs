@@ -4,9 +4,17 @@ use crate::error_response::{ErrorResponse, SqlState};
 use crate::login::Login;
 use crate::server::settings::Registry;
 
-/// Takes what the client wants set. Its options come first, so that its parameters win.
-pub(crate) fn registry(login: &Login) -> Result<Registry, ErrorResponse> {
+/// Takes what the server has for all its sessions, then what the client wants set. Its options come first, so that its parameters win.
+pub(crate) fn registry(
+    login: &Login,
+    of_server: &[(&'static str, String)],
+) -> Result<Registry, ErrorResponse> {
     let mut registry = Registry::default();
+    for (name, value) in of_server {
+        registry
+            .begin_with(name, value)
+            .map_err(ErrorResponse::into_fatal)?;
+    }
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     registry.begin_fixed("session_authorization", text(login.user()));
     if login.tls().is_some() {
@@ -101,7 +109,7 @@ mod tests {
     }
 
     fn told(settings: &[(&str, &str)], options: Option<&str>, name: &str) -> String {
-        registry(&login(settings, options))
+        registry(&login(settings, options), &[])
             .unwrap()
             .get(name)
             .unwrap()
@@ -121,7 +129,7 @@ mod tests {
             &[("datestyle", "ISO"), ("TimeZone", "Etc/UTC")],
         ];
         for settings in drivers {
-            registry(&login(settings, None)).unwrap();
+            registry(&login(settings, None), &[]).unwrap();
         }
         assert_eq!(
             told(&[("application_name", "a\u{fc}")], None, "application_name"),
@@ -142,7 +150,7 @@ mod tests {
             ("DateStyle", "German", "22023"),
         ];
         for (name, value, code) in cases {
-            let error = registry(&login(&[(name, value)], None)).unwrap_err();
+            let error = registry(&login(&[(name, value)], None), &[]).unwrap_err();
             assert_eq!(error.code().as_str(), code, "{name}");
         }
     }
@@ -159,7 +167,7 @@ mod tests {
             "y"
         );
         for bad in ["-c nope=1", "-x", "word", "-c", "\\"] {
-            let error = registry(&login(&[], Some(bad))).unwrap_err();
+            let error = registry(&login(&[], Some(bad)), &[]).unwrap_err();
             assert_eq!(error.code().as_str(), "42704", "{bad}");
         }
     }
