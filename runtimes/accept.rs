@@ -42,6 +42,19 @@ pub(super) async fn accept_since<R: Runtime, S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    // What a login takes is given back when it is over, not kept in the task of the session.
+    Box::pin(through::<R, S>(io, peer, door, started)).await
+}
+
+async fn through<R: Runtime, S>(
+    io: S,
+    peer: Peer,
+    door: &FrontDoor,
+    started: Instant,
+) -> Accepted<Stream<S>, S>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut login = Login {
         io,
         machine: door.handshake(&peer),

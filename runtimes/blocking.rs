@@ -125,6 +125,7 @@ pub fn accept_from<S: Socket + Unpin>(
     peer: Peer,
     door: &FrontDoor,
 ) -> Accepted<Stream<S>, S> {
+    super::small_scratch();
     let io = Io::new(stream);
     match block_on(super::accept::accept::<Blocking, _>(io, peer, door)) {
         Accepted::Cancel(request, io) => Accepted::Cancel(request, io.hand_over()),

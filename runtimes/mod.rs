@@ -84,7 +84,7 @@ pub enum Accepted<Session, Transport> {
 /// are written to.
 const SCRATCH: usize = 256 * 1024;
 /// The same for threads that have one connection each.
-#[cfg(all(feature = "blocking", feature = "server", unix))]
+#[cfg(all(feature = "blocking", unix))]
 const SMALL_SCRATCH: usize = 32 * 1024;
 
 thread_local! {
@@ -93,7 +93,7 @@ thread_local! {
 }
 
 /// This thread has one connection only.
-#[cfg(all(feature = "blocking", feature = "server", unix))]
+#[cfg(all(feature = "blocking", unix))]
 fn small_scratch() {
     SIZE.set(SMALL_SCRATCH);
 }

@@ -129,11 +129,9 @@ where
                 let (server, told, started) = (server.clone(), told.clone(), R::now());
                 R::spawn(async move {
                     let kill = told.kill.clone();
-                    let _ = first(
-                        pin!(ended(&kill)),
-                        connection::<R, _, D>(server, io, peer, started, told),
-                    )
-                    .await;
+                    // By reference: an argument of an async function is kept twice.
+                    let connection = pin!(connection::<R, _, D>(server, io, peer, started, told));
+                    let _ = first(pin!(ended(&kill)), connection).await;
                 });
             }
             Err(error) if is_the_clients_own(&error) => {

@@ -54,7 +54,11 @@ fn one(
     honest: usize,
     deadline: Duration,
 ) -> Result<String> {
-    let mut server = Server::start(Kind::Serve, certificates, deadline)?;
+    let kind = match state {
+        Stop::LoginUnanswered => Kind::Password,
+        _ => Kind::Serve,
+    };
+    let mut server = Server::start(kind, certificates, deadline)?;
     // Warm: threads, allocator, caches.
     logins(clients, &server, 50);
     let before = logins(clients, &server, honest);

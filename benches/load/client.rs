@@ -11,9 +11,11 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
 
 use crate::Result;
-use crate::server::{Certificates, provider};
+use crate::server::{Certificates, PASSWORD, provider};
 
 const SSL_REQUEST: &[u8] = &[0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
+/// AuthenticationCleartextPassword.
+const CLEARTEXT: [u8; 4] = [0, 0, 0, 3];
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What all clients share.
@@ -33,15 +35,17 @@ pub(crate) enum Stop {
     AfterS,
     HalfClientHello,
     TlsWithoutStartup,
+    LoginUnanswered,
 }
 
 impl Stop {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Silent,
         Self::HalfSslRequest,
         Self::AfterS,
         Self::HalfClientHello,
         Self::TlsWithoutStartup,
+        Self::LoginUnanswered,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -51,6 +55,7 @@ impl Stop {
             Self::AfterS => "after `S`",
             Self::HalfClientHello => "half a ClientHello",
             Self::TlsWithoutStartup => "TLS without startup",
+            Self::LoginUnanswered => "login unanswered",
         }
     }
 }
@@ -106,8 +111,16 @@ impl Clients {
         let mut client = Client(stream);
         loop {
             match client.message()? {
-                b'Z' => return Ok(client),
-                b'E' => return Err("refused".into()),
+                (b'Z', _) => return Ok(client),
+                (b'E', _) => return Err("refused".into()),
+                (b'R', question) if question == CLEARTEXT => {
+                    let mut answer = b"p\0\0\0\0".to_vec();
+                    answer.extend_from_slice(PASSWORD.as_bytes());
+                    answer.push(0);
+                    let length = u32::try_from(answer.len() - 1)?;
+                    answer.splice(1..5, length.to_be_bytes());
+                    client.0.write_all(&answer)?;
+                }
                 _ => {}
             }
         }
@@ -137,20 +150,30 @@ impl Clients {
                 }
                 Ok(socket)
             }
+            Stop::LoginUnanswered => {
+                let socket = self.connect_for_tls(server)?;
+                let mut stream = StreamOwned::new(self.tls()?, socket);
+                stream.write_all(&self.startup)?;
+                let mut client = Client(stream);
+                match client.message()? {
+                    (b'R', question) if question == CLEARTEXT => Ok(client.into_socket()),
+                    other => Err(format!("no question: {other:?}").into()),
+                }
+            }
         }
     }
 }
 
 impl Client {
-    /// One message; gives its type.
-    fn message(&mut self) -> Result<u8> {
+    /// One message: its type and its body.
+    fn message(&mut self) -> Result<(u8, Vec<u8>)> {
         let mut head = [0; 5];
         self.0.read_exact(&mut head)?;
         let [kind, length @ ..] = head;
         let length = usize::try_from(u32::from_be_bytes(length))?;
         let mut body = vec![0; length.checked_sub(4).ok_or("bad length")?];
         self.0.read_exact(&mut body)?;
-        Ok(kind)
+        Ok((kind, body))
     }
 
     /// Goes without a further word of TLS; the socket stays open.

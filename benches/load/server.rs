@@ -7,8 +7,8 @@ use std::time::Duration;
 use pgtls::runtimes::Accepted;
 use pgtls::runtimes::tokio::Serve;
 use pgtls::{
-    CertificateManager, EmbeddedDatabase, FrontDoor, PgServerBuilder, SslConfig, SslMode,
-    TestCertificates,
+    AuthMethod, CertificateManager, EmbeddedDatabase, FrontDoor, PgServerBuilder, SslConfig,
+    SslMode, TestCertificates,
 };
 use rustls::ServerConfig;
 use rustls::crypto::CryptoProvider;
@@ -24,6 +24,8 @@ use crate::process;
 
 /// Written and read at once by whoever is behind the door.
 const PIECE: usize = 64 * 1024;
+/// The password of every user, where one is asked for.
+pub(crate) const PASSWORD: &str = "hunter2";
 const READY_FOR_QUERY: &[u8] = b"Z\0\0\0\x05I";
 
 #[cfg(feature = "aws-lc-rs")]
@@ -45,17 +47,42 @@ pub(crate) enum Kind {
     Tokio,
     /// `PgServer` with the embedded database, trust.
     Serve,
+    /// The same with a password.
+    Password,
+    #[cfg(feature = "async-std")]
+    AsyncStd,
+    #[cfg(feature = "smol")]
+    Smol,
+    /// A thread for each connection.
+    #[cfg(feature = "blocking")]
+    Blocking,
 }
 
 impl Kind {
     /// The first is what the others are compared with.
-    pub(crate) const COMPARED: &[Self] = &[Self::Bare, Self::Tokio];
+    pub(crate) const COMPARED: &[Self] = &[
+        Self::Bare,
+        Self::Tokio,
+        #[cfg(feature = "async-std")]
+        Self::AsyncStd,
+        #[cfg(feature = "smol")]
+        Self::Smol,
+        #[cfg(feature = "blocking")]
+        Self::Blocking,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Bare => "serve-bare",
             Self::Tokio => "serve-tokio",
             Self::Serve => "serve-embedded",
+            Self::Password => "serve-password",
+            #[cfg(feature = "async-std")]
+            Self::AsyncStd => "serve-async-std",
+            #[cfg(feature = "smol")]
+            Self::Smol => "serve-smol",
+            #[cfg(feature = "blocking")]
+            Self::Blocking => "serve-blocking",
         }
     }
 
@@ -64,12 +91,21 @@ impl Kind {
             Self::Bare => "bare tokio-rustls",
             Self::Tokio => "pgtls, tokio",
             Self::Serve => "PgServer, tokio",
+            Self::Password => "PgServer, tokio, password",
+            #[cfg(feature = "async-std")]
+            Self::AsyncStd => "pgtls, async-std",
+            #[cfg(feature = "smol")]
+            Self::Smol => "pgtls, smol",
+            #[cfg(feature = "blocking")]
+            Self::Blocking => "pgtls, blocking (a thread each)",
         }
     }
 
     pub(crate) fn parse(name: &str) -> Option<Self> {
-        [Self::Bare, Self::Tokio, Self::Serve]
-            .into_iter()
+        Self::COMPARED
+            .iter()
+            .copied()
+            .chain([Self::Serve, Self::Password])
             .find(|k| k.name() == name)
     }
 }
@@ -140,10 +176,93 @@ pub(crate) fn run(kind: Kind) -> Result<()> {
                 },
             )
         }
-        Kind::Serve => {
+        #[cfg(feature = "async-std")]
+        Kind::AsyncStd => {
+            let door = door()?;
+            let seen = door.clone();
+            elsewhere(
+                move || seen.half_open(),
+                move |told| {
+                    async_std::task::block_on(async move {
+                        let listener = async_std::net::TcpListener::bind("127.0.0.1:0").await?;
+                        told(listener.local_addr()?);
+                        loop {
+                            let (socket, peer) = listener.accept().await?;
+                            let _ = socket.set_nodelay(true);
+                            let (door, peer) = (door.clone(), pgtls::Peer::Tcp(peer));
+                            async_std::task::spawn(async move {
+                                let accepted =
+                                    pgtls::runtimes::async_std::accept_from(socket, peer, &door);
+                                if let Accepted::Session(mut stream) = accepted.await {
+                                    drop(futures::talk(&mut stream).await);
+                                }
+                            });
+                        }
+                    })
+                },
+            )
+        }
+        #[cfg(feature = "smol")]
+        Kind::Smol => {
+            let door = door()?;
+            let seen = door.clone();
+            elsewhere(
+                move || seen.half_open(),
+                move |told| {
+                    smol::block_on(async move {
+                        let listener = smol::net::TcpListener::bind("127.0.0.1:0").await?;
+                        told(listener.local_addr()?);
+                        loop {
+                            let (socket, peer) = listener.accept().await?;
+                            let _ = socket.set_nodelay(true);
+                            let (door, peer) = (door.clone(), pgtls::Peer::Tcp(peer));
+                            smol::spawn(async move {
+                                let accepted =
+                                    pgtls::runtimes::smol::accept_from(socket, peer, &door);
+                                if let Accepted::Session(mut stream) = accepted.await {
+                                    drop(futures::talk(&mut stream).await);
+                                }
+                            })
+                            .detach();
+                        }
+                    })
+                },
+            )
+        }
+        #[cfg(feature = "blocking")]
+        Kind::Blocking => {
+            let door = door()?;
+            let seen = door.clone();
+            elsewhere(
+                move || seen.half_open(),
+                move |told| {
+                    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+                    told(listener.local_addr()?);
+                    loop {
+                        let (socket, peer) = listener.accept()?;
+                        let _ = socket.set_nodelay(true);
+                        let (door, peer) = (door.clone(), pgtls::Peer::Tcp(peer));
+                        std::thread::spawn(move || {
+                            let accepted =
+                                pgtls::runtimes::blocking::accept_from(socket, peer, &door);
+                            if let Accepted::Session(mut stream) = accepted {
+                                drop(threads::talk(&mut stream));
+                            }
+                        });
+                    }
+                },
+            )
+        }
+        Kind::Serve | Kind::Password => {
             let database = Arc::new(EmbeddedDatabase::new_in_memory()?);
+            let method = match kind {
+                Kind::Password => AuthMethod::Password,
+                _ => AuthMethod::Trust,
+            };
             let server = PgServerBuilder::new()
                 .ssl_config(config)
+                .auth_method(method)
+                .user("postgres", PASSWORD)
                 .login_timeout(timeout)
                 .address("127.0.0.1:0".parse()?)
                 .build(database)?;
@@ -180,6 +299,22 @@ fn on_one_thread(
             let _ = tell.send(address);
             serve(listener).await;
         });
+    });
+    println!("{}", told.recv()?);
+    process::obey(half_open)
+}
+
+/// For what brings its own way to run: `serve` tells where it listens.
+#[cfg(any(feature = "async-std", feature = "smol", feature = "blocking"))]
+fn elsewhere(
+    half_open: impl Fn() -> usize,
+    serve: impl FnOnce(Box<dyn Fn(std::net::SocketAddr) + Send>) -> std::io::Result<()> + Send + 'static,
+) -> Result<()> {
+    let (tell, told) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        drop(serve(Box::new(move |address| {
+            let _ = tell.send(address);
+        })));
     });
     println!("{}", told.recv()?);
     process::obey(half_open)
@@ -241,5 +376,88 @@ async fn talk(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> std::io::Re
             _ => return stream.shutdown().await,
         }
         stream.flush().await?;
+    }
+}
+
+/// The same over the traits of `futures-io`.
+#[cfg(any(feature = "async-std", feature = "smol"))]
+mod futures {
+    use std::io;
+
+    use futures_io::{AsyncRead, AsyncWrite};
+    use futures_lite::{AsyncReadExt, AsyncWriteExt};
+
+    use super::{PIECE, READY_FOR_QUERY};
+
+    pub(super) async fn talk(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
+        stream.write_all(READY_FOR_QUERY).await?;
+        loop {
+            let mut order = [0; 5];
+            stream.read_exact(&mut order).await?;
+            let [kind, mib @ ..] = order;
+            let mut left = u32::from_be_bytes(mib) as usize * 1024 * 1024;
+            match kind {
+                b'd' => {
+                    let piece = vec![7; PIECE];
+                    while left > 0 {
+                        let n = left.min(PIECE);
+                        stream.write_all(&piece[..n]).await?;
+                        left -= n;
+                    }
+                }
+                b'u' => {
+                    let mut piece = vec![0; PIECE];
+                    while left > 0 {
+                        match stream.read(&mut piece).await? {
+                            0 => return Ok(()),
+                            n => left = left.saturating_sub(n),
+                        }
+                    }
+                    stream.write_all(b"!").await?;
+                }
+                _ => return stream.close().await,
+            }
+            stream.flush().await?;
+        }
+    }
+}
+
+/// The same over those of `std`.
+#[cfg(feature = "blocking")]
+mod threads {
+    use std::io::{self, Read, Write};
+
+    use super::{PIECE, READY_FOR_QUERY};
+
+    pub(super) fn talk(stream: &mut (impl Read + Write)) -> io::Result<()> {
+        stream.write_all(READY_FOR_QUERY)?;
+        loop {
+            let mut order = [0; 5];
+            stream.read_exact(&mut order)?;
+            let [kind, mib @ ..] = order;
+            let mut left = u32::from_be_bytes(mib) as usize * 1024 * 1024;
+            match kind {
+                b'd' => {
+                    let piece = vec![7; PIECE];
+                    while left > 0 {
+                        let n = left.min(PIECE);
+                        stream.write_all(&piece[..n])?;
+                        left -= n;
+                    }
+                }
+                b'u' => {
+                    let mut piece = vec![0; PIECE];
+                    while left > 0 {
+                        match stream.read(&mut piece)? {
+                            0 => return Ok(()),
+                            n => left = left.saturating_sub(n),
+                        }
+                    }
+                    stream.write_all(b"!")?;
+                }
+                _ => return Ok(()),
+            }
+            stream.flush()?;
+        }
     }
 }
