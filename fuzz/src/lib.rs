@@ -10,6 +10,7 @@ pub type Body = fn(&[u8]);
 
 /// Every body, by the name of its target and of its directory in `seeds`.
 pub const BODIES: &[(&str, Body)] = &[
+    ("frontend", pgtls::fuzzing::frontend),
     ("requests", pgtls::fuzzing::requests),
     ("cuts", pgtls::fuzzing::cuts),
     ("handshake", handshake::handshake),

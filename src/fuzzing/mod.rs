@@ -36,6 +36,12 @@ pub fn buffered(handshake: &Handshake) -> usize {
     handshake.buffered()
 }
 
+/// What a client may send after login, whole and in pieces.
+#[cfg(feature = "server")]
+pub fn frontend(input: &[u8]) {
+    crate::server::frontend(input);
+}
+
 /// The parser of the packets before login, against a slower reading of the same rules.
 pub fn requests(input: &[u8]) {
     let word = input.first_chunk().map(|word| u32::from_be_bytes(*word));

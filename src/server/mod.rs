@@ -32,6 +32,8 @@ pub use database::{
 pub use format::Format;
 pub use postgres_types::Type;
 pub use rows::{Column, RowFormat, Rows};
+#[cfg(feature = "_fuzzing")]
+pub(crate) use session::frontend;
 pub use session::{QuerySession, Turn};
 pub use settings::{Scope, Setting};
 pub use value::{Interval, Value};

@@ -1,7 +1,11 @@
 //! The query phase of one connection: bytes in, bytes out. It awaits nothing but the database.
 
 mod copy;
+#[cfg(any(test, feature = "_fuzzing"))]
+mod engine;
 mod extended;
+#[cfg(feature = "_fuzzing")]
+mod fuzzing;
 mod run;
 mod store;
 #[cfg(test)]
@@ -26,6 +30,8 @@ use crate::server::protocol::{self, Frontend};
 use crate::server::rows::Rows;
 use crate::server::settings;
 use copy::Copy;
+#[cfg(feature = "_fuzzing")]
+pub(crate) use fuzzing::frontend;
 use run::Running;
 use store::{Bound, Named, Statement};
 

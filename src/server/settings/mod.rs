@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::format::datetime;
+#[cfg(feature = "sqlite")]
 pub(crate) use known::SERVER_VERSION;
 use known::{Check, KNOWN, Known};
 

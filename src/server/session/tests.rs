@@ -1,7 +1,5 @@
 //! The query phase in memory: message sequences and the answers to them, whole and in pieces.
 
-mod engine;
-
 use std::fmt::Write;
 use std::future::Future;
 use std::pin::pin;
@@ -10,7 +8,7 @@ use std::task::{Context, Poll, Waker};
 
 use proptest::prelude::*;
 
-use super::{QuerySession, Turn};
+use super::{QuerySession, Turn, engine};
 use crate::AuthMethod;
 use crate::login::{Login, ProtocolVersion, Startup};
 use crate::server::{PgServer, PgServerBuilder};
