@@ -19,7 +19,8 @@ use crate::tls::facts::TlsFacts;
 const MAX_IDENTITY: usize = 512;
 
 /// What became of one connection at the door. Made once for each, whether it got in or not;
-/// cancel requests are none.
+/// cancel requests are none. What the database says of a login that got in, such as 3D000, comes
+/// later and is not part of it.
 ///
 /// Names are as the client sent them: any bytes but zero. Escape them before they are shown.
 #[derive(Clone, Copy, Debug)]

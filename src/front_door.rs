@@ -413,6 +413,15 @@ impl FrontDoor {
     /// Rules read from a file ([`AccessRules::load`]) are read anew by [`FrontDoor::reload`].
     #[must_use]
     pub fn access_rules(self, rules: AccessRules) -> Self {
+        if self.current().select.is_none()
+            && let Some(rule) = rules.needs_tls()
+        {
+            tracing::warn!(
+                target: "pgtls::access",
+                %rule,
+                "hostssl record cannot match because SSL is disabled; configure TLS or write host"
+            );
+        }
         self.change(|shared| {
             let mut access = shared
                 .access

@@ -11,6 +11,7 @@
 //! - [`Handshake`] joins it with TLS: raw bytes on both sides, and a [`Session`] at the end.
 //! - [`FrontDoor`] is what all connections share: the configuration in force ([`SslConfig`]) and
 //!   the number of sessions.
+//! - [`AccessRules`] and [`IdentMaps`] are pg_hba.conf and pg_ident.conf: who may come in, and how.
 //! - [`runtimes`] has an adapter for each runtime: `accept` for your own server, `Serve` for
 //!   [`PgServer`].
 //! - [`server`] is what may stand behind the door: the [`Database`](server::Database) trait and
@@ -37,11 +38,20 @@
 //! let session = loop {
 //!     match handshake.poll_output() {
 //!         Output::Ask(question) => {
+//!             // Whoever guesses passwords waits.
+//!             std::thread::sleep(door.delay(&mut handshake, Instant::now()));
 //!             let answer = block_on(door.decide(&question, &peer));
 //!             handshake.answer(accepted.elapsed(), question, answer);
 //!         }
-//!         Output::Cancel(_) | Output::Close(_) => return Ok(()),
-//!         Output::Done(session) => break session,
+//!         Output::Cancel(_) => return Ok(()),
+//!         Output::Close(close) => {
+//!             door.note_refused(&handshake, &close, accepted.elapsed(), Instant::now());
+//!             return Ok(());
+//!         }
+//!         Output::Done(session) => {
+//!             door.note_admitted(&handshake, &session, accepted.elapsed());
+//!             break session;
+//!         }
 //!         Output::LookUp(lookup) => {
 //!             let found = block_on(door.look_up(&lookup));
 //!             handshake.found(accepted.elapsed(), lookup, found);

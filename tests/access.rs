@@ -619,3 +619,22 @@ fn settings_and_databases_are_judged_after_the_rules() {
         );
     }
 }
+
+#[cfg(feature = "watch")]
+#[test]
+#[expect(clippy::disallowed_methods, reason = "the watcher takes its time")]
+fn a_watched_file_needs_no_signal() {
+    let directory = tempfile::tempdir().unwrap();
+    let hba = directory.path().join("pg_hba.conf");
+    fs::write(&hba, "host all all all reject").unwrap();
+    let door = FrontDoor::plain().access_rules(AccessRules::load(&hba).unwrap());
+    let _watch = door.watch().unwrap();
+    let gets_in = || attempt(&door, "192.0.2.1:1000", "", Instant::now()).1;
+    assert!(!gets_in());
+    fs::write(&hba, "host all all all trust").unwrap();
+    let until = Instant::now() + common::PATIENCE;
+    while !gets_in() {
+        assert!(Instant::now() < until, "the change was not noticed");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}

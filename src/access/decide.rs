@@ -122,7 +122,7 @@ impl Access {
             text = ?entry.text,
             "connection matched"
         );
-        let rule = entry.place.to_string();
+        let rule = Arc::clone(&entry.name);
         if entry.method == AuthMethod::Reject {
             return Some(Requirement::refuse(knock.refusal(Some(entry))).rule(rule));
         }

@@ -162,7 +162,7 @@ pub enum AccessFault {
     CertNeedsTls,
     /// `clientcert=verify-ca` with method `cert`, which means `verify-full`.
     #[error(
-        "clientcert only accepts \"verify-full\" when using \"cert\" authentication; leave the option out"
+        "clientcert can only be set to \"verify-full\" when using \"cert\" authentication; leave the option out"
     )]
     CertIsFull,
     /// A domain suffix as address.

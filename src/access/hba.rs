@@ -1,5 +1,7 @@
 //! The lines of pg_hba.conf (`hba.c:parse_hba_line`).
 
+use std::sync::Arc;
+
 use super::address::{self, Address, System};
 use super::error::{AccessError, AccessFault, Place};
 use super::names::{Databases, NeedRole, Roles, Users};
@@ -71,6 +73,8 @@ const FOREIGN: &[&[u8]] = &[
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     pub(super) place: Place,
+    /// The place as the log has it.
+    pub(super) name: Arc<str>,
     pub(super) text: String,
     pub(super) connection: ConnectionType,
     databases: Databases,
@@ -130,6 +134,7 @@ impl Entry {
         let method = fields.one("authentication method", "authentication type")?;
         let method = method_of(connection, &method)?;
         let mut entry = Self {
+            name: place.to_string().into(),
             place,
             text,
             connection,

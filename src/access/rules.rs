@@ -22,10 +22,10 @@ use crate::auth::AuthMethod;
 /// # fn main() -> Result<(), pgtls::AccessError> {
 /// let rules = AccessRules::new()
 ///     .rule(Rule::new(ConnectionType::Host, AuthMethod::Reject).user("guest"))?
-///     .rule(Rule::new(ConnectionType::HostSsl, AuthMethod::Trust).address("10.0.0.0/8"))?;
+///     .rule(Rule::new(ConnectionType::HostSsl, AuthMethod::ScramSha256).address("10.0.0.0/8"))?;
 /// let same = AccessRules::parse("
 ///     host     all  guest  all         reject
-///     hostssl  all  all    10.0.0.0/8  trust
+///     hostssl  all  all    10.0.0.0/8  scram-sha-256
 /// ")?;
 /// assert_eq!(rules.len(), same.len());
 /// # Ok(()) }
@@ -233,6 +233,13 @@ impl AccessRules {
     #[must_use]
     pub fn paths(&self) -> &[PathBuf] {
         &self.paths
+    }
+
+    /// The first rule for connections over TLS only.
+    pub(crate) fn needs_tls(&self) -> Option<&Place> {
+        let mut entries = self.entries.iter();
+        let of_tls = entries.find(|entry| entry.connection == ConnectionType::HostSsl);
+        of_tls.map(|entry| &entry.place)
     }
 
     /// The file to read anew.
