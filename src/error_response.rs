@@ -33,12 +33,20 @@ sqlstates! {
     PROTOCOL_VIOLATION = b"08P01";
     /// 0A000, feature_not_supported.
     FEATURE_NOT_SUPPORTED = b"0A000";
+    /// 21000, cardinality_violation.
+    CARDINALITY_VIOLATION = b"21000";
+    /// 22001, string_data_right_truncation.
+    STRING_DATA_RIGHT_TRUNCATION = b"22001";
     /// 22003, numeric_value_out_of_range.
     NUMERIC_VALUE_OUT_OF_RANGE = b"22003";
     /// 22007, invalid_datetime_format.
     INVALID_DATETIME_FORMAT = b"22007";
     /// 22008, datetime_field_overflow.
     DATETIME_FIELD_OVERFLOW = b"22008";
+    /// 22012, division_by_zero.
+    DIVISION_BY_ZERO = b"22012";
+    /// 2201B, invalid_regular_expression.
+    INVALID_REGULAR_EXPRESSION = b"2201B";
     /// 22021, character_not_in_repertoire.
     CHARACTER_NOT_IN_REPERTOIRE = b"22021";
     /// 22023, invalid_parameter_value.
@@ -75,6 +83,8 @@ sqlstates! {
     INVALID_CURSOR_NAME = b"34000";
     /// 3D000, invalid_catalog_name.
     INVALID_CATALOG_NAME = b"3D000";
+    /// 3F000, invalid_schema_name.
+    INVALID_SCHEMA_NAME = b"3F000";
     /// 40001, serialization_failure.
     SERIALIZATION_FAILURE = b"40001";
     /// 42000, syntax_error_or_access_rule_violation.
@@ -83,14 +93,24 @@ sqlstates! {
     INSUFFICIENT_PRIVILEGE = b"42501";
     /// 42601, syntax_error.
     SYNTAX_ERROR = b"42601";
+    /// 42701, duplicate_column.
+    DUPLICATE_COLUMN = b"42701";
     /// 42702, ambiguous_column.
     AMBIGUOUS_COLUMN = b"42702";
     /// 42703, undefined_column.
     UNDEFINED_COLUMN = b"42703";
     /// 42704, undefined_object.
     UNDEFINED_OBJECT = b"42704";
+    /// 42712, duplicate_alias.
+    DUPLICATE_ALIAS = b"42712";
+    /// 42803, grouping_error.
+    GROUPING_ERROR = b"42803";
     /// 42804, datatype_mismatch.
     DATATYPE_MISMATCH = b"42804";
+    /// 42809, wrong_object_type.
+    WRONG_OBJECT_TYPE = b"42809";
+    /// 42846, cannot_coerce.
+    CANNOT_COERCE = b"42846";
     /// 42883, undefined_function.
     UNDEFINED_FUNCTION = b"42883";
     /// 42P01, undefined_table.
@@ -103,6 +123,12 @@ sqlstates! {
     DUPLICATE_PREPARED_STATEMENT = b"42P05";
     /// 42P07, duplicate_table.
     DUPLICATE_TABLE = b"42P07";
+    /// 42P10, invalid_column_reference.
+    INVALID_COLUMN_REFERENCE = b"42P10";
+    /// 42P16, invalid_table_definition.
+    INVALID_TABLE_DEFINITION = b"42P16";
+    /// 42P18, indeterminate_datatype.
+    INDETERMINATE_DATATYPE = b"42P18";
     /// 53100, disk_full.
     DISK_FULL = b"53100";
     /// 53200, out_of_memory.
@@ -111,6 +137,8 @@ sqlstates! {
     TOO_MANY_CONNECTIONS = b"53300";
     /// 54000, program_limit_exceeded.
     PROGRAM_LIMIT_EXCEEDED = b"54000";
+    /// 54001, statement_too_complex.
+    STATEMENT_TOO_COMPLEX = b"54001";
     /// 55000, object_not_in_prerequisite_state.
     OBJECT_NOT_IN_PREREQUISITE_STATE = b"55000";
     /// 55P02, cant_change_runtime_param.
@@ -327,6 +355,12 @@ impl ErrorResponse {
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Where in the statement, in characters from 1.
+    #[must_use]
+    pub fn position(&self) -> Option<u32> {
+        self.position
     }
 
     /// The explanation, if there is one.

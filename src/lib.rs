@@ -158,7 +158,9 @@ pub use config::{
 };
 pub use connection::{Action, Answer, Connection, Lookup, Question, Step, Upgrade};
 #[cfg(feature = "sqlite")]
-pub use embedded::{EmbeddedDatabase, EmbeddedPortal, EmbeddedSession, OpenError};
+pub use embedded::{
+    EmbeddedDatabase, EmbeddedPortal, EmbeddedSession, EmbeddedStatement, OpenError,
+};
 pub use error_response::{ErrorResponse, Severity, SqlState};
 pub use front_door::{FrontDoor, Peer, PeerCredentials};
 pub use half_open::{

@@ -37,7 +37,7 @@ fn a_simple_query_is_answered_as_postgresql_answers_it() {
         ("select 1+1", "T D C(SELECT 1) Z(I)"),
         ("", "I Z(I)"),
         (
-            "create table t(a integer primary key, b text)",
+            "create table t(a serial primary key, b text)",
             "C(CREATE TABLE) Z(I)",
         ),
         (
@@ -50,14 +50,17 @@ fn a_simple_query_is_answered_as_postgresql_answers_it() {
         ),
         (
             "selec 1",
-            "E(ERROR 42601: near \"selec\": syntax error) Z(I)",
+            "E(ERROR 42601: syntax error at or near \"selec\") Z(I)",
         ),
         (
             "select * from nope",
-            "E(ERROR 42P01: no such table: nope) Z(I)",
+            "E(ERROR 42P01: relation \"nope\" does not exist) Z(I)",
         ),
         ("begin", "C(BEGIN) Z(T)"),
-        ("select nope", "E(ERROR 42703: no such column: nope) Z(E)"),
+        (
+            "select nope",
+            "E(ERROR 42703: column \"nope\" does not exist) Z(E)",
+        ),
         (
             "select 1",
             "E(ERROR 25P02: current transaction is aborted, commands ignored until end of transaction block) Z(E)",
@@ -170,25 +173,30 @@ fn broken_messages_end_no_more_than_the_session() {
     client.send(&message(b'Q', b"select '\xff'\0"));
     assert_eq!(
         client.story(),
-        "E(ERROR 22021: invalid byte sequence for encoding \"UTF8\") Z(I)"
+        "E(ERROR 22021: invalid byte sequence for encoding \"UTF8\": 0xff) Z(I)"
     );
 }
 
 #[test]
-fn the_extended_protocol_is_refused_and_recovers_at_sync() {
+fn the_extended_protocol_answers_batches_and_recovers_at_sync() {
     let server = plain();
     let mut client = Raw::plain(&server);
     client.log_in();
-    let mut batch = message(b'P', b"\0select 1\0\0\0");
-    batch.extend(message(b'B', b"\0\0\0\0\0\0\0\0"));
-    batch.extend(message(b'E', b"\0\0\0\0\0"));
-    batch.extend(query("select 'never'"));
-    batch.extend(message(b'S', b""));
-    client.send(&batch);
-    assert_eq!(
-        client.story(),
-        "E(ERROR 0A000: the extended query protocol is not supported) Z(I)"
-    );
+    for (sql, expected) in [
+        ("select 1", "1 2 D C(SELECT 1) Z(I)"),
+        ("", "1 2 I Z(I)"),
+        (
+            "select nope",
+            "E(ERROR 42703: column \"nope\" does not exist) Z(I)",
+        ),
+    ] {
+        let mut batch = message(b'P', format!("\0{sql}\0\0\0").as_bytes());
+        batch.extend(message(b'B', b"\0\0\0\0\0\0\0\0"));
+        batch.extend(message(b'E', b"\0\0\0\0\0"));
+        batch.extend(message(b'S', b""));
+        client.send(&batch);
+        assert_eq!(client.story(), expected, "{sql}");
+    }
     client.send(&query("select 1"));
     assert_eq!(client.story(), "T D C(SELECT 1) Z(I)");
 }
@@ -214,7 +222,10 @@ fn sessions_share_the_database_and_transactions_are_isolated() {
         client.send(&query(sql));
         client.story()
     };
-    assert_eq!(ask(&mut one, "create table t(a)"), "C(CREATE TABLE) Z(I)");
+    assert_eq!(
+        ask(&mut one, "create table t(a integer)"),
+        "C(CREATE TABLE) Z(I)"
+    );
     assert_eq!(
         ask(&mut two, "insert into t values (1)"),
         "C(INSERT 0 1) Z(I)"
@@ -239,7 +250,7 @@ fn data_in_a_file_survive_the_server() {
     let path = place.path().join("data.db");
     for expected in [
         "C(CREATE TABLE) C(INSERT 0 1) Z(I)",
-        "E(ERROR 42P07: table t already exists) Z(I)",
+        "E(ERROR 42P07: relation \"t\" already exists) Z(I)",
     ] {
         let server = Server::start(
             PgServerBuilder::new(),
@@ -247,7 +258,9 @@ fn data_in_a_file_survive_the_server() {
         );
         let mut client = Raw::plain(&server);
         client.log_in();
-        client.send(&query("create table t(a); insert into t values (7)"));
+        client.send(&query(
+            "create table t(a integer); insert into t values (7)",
+        ));
         assert_eq!(client.story(), expected);
     }
 }
@@ -283,7 +296,7 @@ fn cancel_reaches_its_own_session_plain_and_under_tls() {
         }
         assert_eq!(
             victim.story(),
-            "E(ERROR 57014: canceling statement due to user request) Z(I)"
+            "T E(ERROR 57014: canceling statement due to user request) Z(I)"
         );
         assert!(began.elapsed() < PATIENCE);
     }
@@ -295,7 +308,7 @@ fn cancel_reaches_its_own_session_plain_and_under_tls() {
     Raw::plain(&server).send(&cancel(id, &key));
     assert_eq!(
         victim.story(),
-        "E(ERROR 57014: canceling statement due to user request) Z(I)"
+        "T E(ERROR 57014: canceling statement due to user request) Z(I)"
     );
 }
 

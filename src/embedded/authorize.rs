@@ -23,6 +23,7 @@ const PRAGMAS: &[&str] = &[
     "optimize",
     "pragma_list",
     "quick_check",
+    "schema_version",
     "table_info",
     "table_list",
     "table_xinfo",

@@ -1,34 +1,62 @@
 //! `EmbeddedDatabase`: SQLite behind the door. Each session has a thread, because SQLite blocks.
 
+mod array;
 mod authorize;
+mod catalog;
+mod context;
+mod convert;
+mod datetime;
+mod dialect;
 mod error;
 mod functions;
-mod script;
-mod statement;
+mod number;
+mod portal;
+mod schema;
 mod thread;
+mod transaction;
 mod value;
+mod worker;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{Client, Database};
-use thread::SessionInfo;
-pub use thread::{EmbeddedPortal, EmbeddedSession};
+use catalog::Facts;
+use functions::SessionInfo;
+pub use thread::{EmbeddedPortal, EmbeddedSession, EmbeddedStatement};
 
 /// An SQLite database, in memory or in a file, shared by all sessions.
 ///
-/// Clients speak SQLite's dialect through the simple query protocol. They cannot reach other
-/// files: `ATTACH`, `VACUUM INTO` and the pragmas that change the database's nature are refused
-/// with 42501. Without [`EmbeddedDatabase::with_name`] it goes by any database name.
+/// Clients speak PostgreSQL's dialect: statements are parsed, their names and types resolved, and
+/// written anew for SQLite. What has no counterpart there is refused with 0A000 and named.
+/// `pg_catalog` and `information_schema` tell of the tables there are, as far as psql and drivers
+/// ask. Clients cannot reach other files. Without [`EmbeddedDatabase::with_name`] it goes by any
+/// database name.
+///
+/// # How values are kept
+///
+/// Integers, floats and `bytea` as SQLite's own; everything else as text in PostgreSQL's form, so
+/// that `numeric` is exact, and dates and times sort (in UTC, years 1 to 9999). `jsonb` keeps the
+/// order of its keys. Collation is that of `"C"`.
+///
+/// # Concurrency
+///
+/// Each session has a connection and a thread of its own. Transactions are serializable, whatever
+/// level is asked for: one that writes on old knowledge gets 40001, and one that waits more than
+/// five seconds for another's lock 55P03. In a file (WAL mode) readers and a writer do not wait
+/// for each other; in memory they do.
 #[derive(Debug)]
 pub struct EmbeddedDatabase {
     location: Location,
     name: Option<String>,
+    /// `pg_postmaster_start_time()`.
+    started: Timestamp,
 }
 
 /// The database could not be opened.
@@ -85,6 +113,7 @@ impl EmbeddedDatabase {
                 _keep: Mutex::new(keep),
             },
             name: None,
+            started: context::now(),
         })
     }
 
@@ -111,6 +140,7 @@ impl EmbeddedDatabase {
         Ok(Self {
             location,
             name: None,
+            started: context::now(),
         })
     }
 
@@ -154,14 +184,19 @@ impl Database for EmbeddedDatabase {
         let connection = self
             .location
             .connect()
-            .map_err(|e| error::respond(&e, ""))?;
-        EmbeddedSession::start(
-            connection,
-            SessionInfo {
+            .map_err(|e| error::respond(&e, None).into_fatal())?;
+        let facts = Facts {
+            info: SessionInfo {
                 database,
+                user: String::from_utf8_lossy(client.login.user()).into_owned(),
                 process_id: client.process_id,
+                started: self.started,
+                context: client.context,
+                alarm: Arc::default(),
             },
-        )
+            tls: client.login.tls().cloned(),
+        };
+        EmbeddedSession::start(connection, facts)
     }
 }
 

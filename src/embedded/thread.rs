@@ -1,16 +1,20 @@
-//! A session's thread, and the two ends of the channels to it.
+//! A session's two ends: the thread that owns the connection, and what talks to it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
 use rusqlite::{Connection, InterruptHandle};
 
-use crate::embedded::authorize;
+use crate::embedded::catalog::Facts;
+use crate::embedded::dialect::{Plan, Script};
 use crate::embedded::error::respond;
 use crate::embedded::functions::{self, Alarm};
-use crate::embedded::script::{Events, Stop, Transaction};
+use crate::embedded::portal::{Batch, Portal as Running, PreparedStatement, Source};
+use crate::embedded::worker::Worker;
+use crate::embedded::{authorize, schema, value};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{
     DatabaseSession, Event, Interrupt, Portal, Prepared, RowFormat, TransactionStatus, Type, Value,
@@ -18,17 +22,10 @@ use crate::server::{
 
 /// How long a statement waits for another session's lock before it fails with 55P03.
 const BUSY: Duration = Duration::from_secs(5);
-/// Results that wait for the client, in chunks of about 32 KiB.
-const CHUNKS: usize = 2;
-/// SQLite's own limits keep its recursion within this.
-const STACK: usize = 2 << 20;
-
-/// What the functions of a session tell.
-#[derive(Debug)]
-pub(crate) struct SessionInfo {
-    pub(crate) database: String,
-    pub(crate) process_id: i32,
-}
+/// Translating walks trees of up to a thousand levels; only what is touched is used.
+const STACK: usize = 16 << 20;
+/// Statements that SQLite keeps prepared for a session.
+const STATEMENTS: usize = 64;
 
 /// A session with an [`EmbeddedDatabase`](crate::EmbeddedDatabase). Dropping it interrupts what
 /// runs and rolls back what is open.
@@ -36,11 +33,30 @@ pub struct EmbeddedSession {
     commands: Sender<Command>,
     status: Arc<AtomicU8>,
     interrupt: Interrupt,
+    next_portal: AtomicU64,
 }
 
-struct Command {
-    sql: String,
-    events: Events,
+enum Command {
+    Abort(Sender<()>),
+    Close(u64),
+    Next(u64, u64),
+    Open(u64, Source, Sender<Batch>),
+    Prepare(
+        String,
+        Vec<Option<Type>>,
+        Sender<Result<PreparedStatement, ErrorResponse>>,
+    ),
+    Query(u64, String, Sender<Batch>),
+    Sync(Sender<Result<(), ErrorResponse>>),
+}
+
+/// What cancel requests and the thread share.
+#[derive(Default)]
+struct Activity {
+    /// A statement is being run. An interrupt at any other time would hit the next one.
+    busy: AtomicBool,
+    /// The session is gone.
+    gone: AtomicBool,
 }
 
 impl std::fmt::Debug for EmbeddedSession {
@@ -52,20 +68,19 @@ impl std::fmt::Debug for EmbeddedSession {
 }
 
 impl EmbeddedSession {
-    pub(super) fn start(
-        mut connection: Connection,
-        info: SessionInfo,
-    ) -> Result<Self, ErrorResponse> {
-        let alarm = Arc::new(Alarm::default());
-        prepare(&mut connection, info, &alarm).map_err(|e| respond(&e, ""))?;
-        let interrupt = interrupt(connection.get_interrupt_handle(), Arc::clone(&alarm));
+    pub(super) fn start(mut connection: Connection, facts: Facts) -> Result<Self, ErrorResponse> {
+        let alarm = Arc::clone(&facts.info.alarm);
+        prepare(&mut connection, &facts).map_err(|e| respond(&e, None).into_fatal())?;
+        let activity = Arc::new(Activity::default());
+        let handle = connection.get_interrupt_handle();
+        let interrupt = interrupt(handle, Arc::clone(&alarm), Arc::clone(&activity));
         let status = Arc::new(AtomicU8::new(0));
-        let (commands, to_do) = async_channel::bounded(1);
+        let (commands, to_do) = async_channel::unbounded();
         let told = Arc::clone(&status);
         std::thread::Builder::new()
             .name("pgtls-sqlite".into())
             .stack_size(STACK)
-            .spawn(move || work(&connection, &to_do, &told, &alarm))
+            .spawn(move || work(&connection, facts, &to_do, &told, &activity))
             .map_err(|e| {
                 tracing::error!(target: "pgtls::sqlite", error = %e, "no thread for a session");
                 ErrorResponse::fatal(
@@ -77,48 +92,120 @@ impl EmbeddedSession {
             commands,
             status,
             interrupt,
+            next_portal: AtomicU64::new(0),
         })
+    }
+
+    async fn tell(&self, command: Command) -> Result<(), ErrorResponse> {
+        self.commands.send(command).await.map_err(|_| lost())
+    }
+
+    fn portal(&self) -> (EmbeddedPortal, Sender<Batch>) {
+        let (reply, replies) = async_channel::bounded(1);
+        let portal = EmbeddedPortal {
+            id: self.next_portal.fetch_add(1, Ordering::Relaxed),
+            commands: self.commands.clone(),
+            replies,
+            events: VecDeque::new(),
+            end: None,
+        };
+        (portal, reply)
     }
 }
 
 impl Drop for EmbeddedSession {
     fn drop(&mut self) {
+        self.commands.close();
         (self.interrupt)();
     }
 }
 
-fn prepare(
-    connection: &mut Connection,
-    info: SessionInfo,
-    alarm: &Arc<Alarm>,
-) -> rusqlite::Result<()> {
+fn prepare(connection: &mut Connection, facts: &Facts) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
-    functions::register(connection, info, Arc::clone(alarm))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    functions::register(connection, facts.info.clone())?;
+    rusqlite::vtab::series::load_module(connection)?;
+    schema::attach(connection)?;
     authorize::confine(connection)
 }
 
-fn interrupt(handle: InterruptHandle, alarm: Arc<Alarm>) -> Interrupt {
+fn interrupt(handle: InterruptHandle, alarm: Arc<Alarm>, activity: Arc<Activity>) -> Interrupt {
     Arc::new(move || {
-        handle.interrupt();
-        alarm.ring();
+        if activity.busy.load(Ordering::Acquire) || activity.gone.load(Ordering::Acquire) {
+            handle.interrupt();
+            alarm.ring();
+        }
     })
 }
 
 /// The thread: one command after the other, until the session is dropped.
-fn work(connection: &Connection, to_do: &Receiver<Command>, status: &AtomicU8, alarm: &Alarm) {
-    let mut transaction = Transaction::default();
-    while let Ok(Command { sql, events }) = to_do.recv_blocking() {
+fn work(
+    connection: &Connection,
+    facts: Facts,
+    to_do: &Receiver<Command>,
+    status: &AtomicU8,
+    activity: &Activity,
+) {
+    let alarm = Arc::clone(&facts.info.alarm);
+    let mut worker = Worker::new(connection, facts);
+    while let Ok(command) = to_do.recv_blocking() {
         alarm.reset();
-        let result = transaction.run(connection, &sql, &events);
-        // Before the end is told: who hears of it may ask.
-        status.store(number(transaction.status()), Ordering::Release);
-        let last = match result {
-            Ok(()) => Ok(None),
-            Err(Stop::Failed(error)) => Err(error),
-            Err(Stop::Unwanted) => continue,
+        activity.busy.store(true, Ordering::Release);
+        // The status is told before the answer: who hears of it may ask.
+        let tell = |worker: &Worker<'_>| {
+            activity.busy.store(false, Ordering::Release);
+            status.store(number(worker.transaction.status()), Ordering::Release);
         };
-        // Nobody there to hear it is fine.
-        let _ = events.send_blocking(last);
+        match command {
+            Command::Abort(reply) => {
+                worker.abort();
+                tell(&worker);
+                let _ = reply.send_blocking(());
+            }
+            Command::Close(id) => {
+                worker.close(id);
+                tell(&worker);
+            }
+            Command::Next(id, rows) => worker.next(id, rows, &tell),
+            Command::Open(id, source, reply) => worker.open(
+                id,
+                Running {
+                    source,
+                    running: None,
+                    reply,
+                },
+            ),
+            Command::Prepare(sql, declared, reply) => {
+                let prepared = worker.prepare(&sql, declared);
+                tell(&worker);
+                let _ = reply.send_blocking(prepared);
+            }
+            Command::Query(id, sql, reply) => {
+                let source = match Script::parse(&sql) {
+                    Ok(script) => Source::Script {
+                        script,
+                        next: 0,
+                        any: false,
+                    },
+                    Err(error) => Source::Failed(Some(error)),
+                };
+                let running = None;
+                worker.open(
+                    id,
+                    Running {
+                        source,
+                        running,
+                        reply,
+                    },
+                );
+            }
+            Command::Sync(reply) => {
+                let synced = worker.sync();
+                tell(&worker);
+                let _ = reply.send_blocking(synced);
+            }
+        }
+        activity.busy.store(false, Ordering::Release);
     }
 }
 
@@ -138,39 +225,83 @@ fn lost() -> ErrorResponse {
     .with_hint("Connect again; the server's log may say more.")
 }
 
+/// A statement of an [`EmbeddedSession`] that was prepared.
+#[derive(Clone, Debug)]
+pub struct EmbeddedStatement {
+    prepared: Arc<PreparedStatement>,
+}
+
 impl DatabaseSession for EmbeddedSession {
-    /// There is none yet: all statements come through the simple protocol.
-    type Statement = std::convert::Infallible;
+    type Statement = EmbeddedStatement;
     type Portal = EmbeddedPortal;
+
+    async fn query(&mut self, sql: &str) -> Result<EmbeddedPortal, ErrorResponse> {
+        let (portal, reply) = self.portal();
+        self.tell(Command::Query(portal.id, sql.to_owned(), reply))
+            .await?;
+        Ok(portal)
+    }
 
     async fn prepare(
         &mut self,
-        _: &str,
-        _: &[Option<Type>],
-    ) -> Result<Prepared<std::convert::Infallible>, ErrorResponse> {
-        Err(ErrorResponse::error(
-            SqlState::FEATURE_NOT_SUPPORTED,
-            "the extended query protocol is not supported",
-        ))
+        sql: &str,
+        parameters: &[Option<Type>],
+    ) -> Result<Prepared<EmbeddedStatement>, ErrorResponse> {
+        let (reply, answer) = async_channel::bounded(1);
+        self.tell(Command::Prepare(sql.to_owned(), parameters.to_vec(), reply))
+            .await?;
+        let prepared = answer.recv().await.map_err(|_| lost())??;
+        let plan = prepared.translated.as_ref().map(|t| &t.plan);
+        let columns = match plan {
+            Some(Plan::Session(command)) => command.columns(),
+            Some(plan) => plan
+                .columns()
+                .map(|columns| columns.iter().map(value::column).collect()),
+            None => None,
+        };
+        let parameters = prepared
+            .translated
+            .as_ref()
+            .map(|t| t.parameters.clone())
+            .unwrap_or_default();
+        let told = Prepared::new(EmbeddedStatement {
+            prepared: Arc::new(prepared),
+        })
+        .with_parameters(parameters);
+        Ok(match columns {
+            Some(columns) => told.with_columns(columns),
+            None => told,
+        })
     }
 
     async fn bind(
         &mut self,
-        statement: &std::convert::Infallible,
-        _: Vec<Value<'static>>,
-        _: RowFormat,
+        statement: &EmbeddedStatement,
+        parameters: Vec<Value<'static>>,
+        format: RowFormat,
     ) -> Result<EmbeddedPortal, ErrorResponse> {
-        match *statement {}
+        let (portal, reply) = self.portal();
+        let source = Source::Bound {
+            statement: Arc::clone(&statement.prepared),
+            parameters: Some(parameters),
+            format,
+        };
+        self.tell(Command::Open(portal.id, source, reply)).await?;
+        Ok(portal)
     }
 
-    async fn query(&mut self, sql: &str) -> Result<EmbeddedPortal, ErrorResponse> {
-        let (events, results) = async_channel::bounded(CHUNKS);
-        let sql = sql.to_owned();
-        self.commands
-            .send(Command { sql, events })
-            .await
-            .map_err(|_| lost())?;
-        Ok(EmbeddedPortal { results })
+    async fn sync(&mut self) -> Result<(), ErrorResponse> {
+        let (reply, answer) = async_channel::bounded(1);
+        self.tell(Command::Sync(reply)).await?;
+        answer.recv().await.map_err(|_| lost())?
+    }
+
+    async fn abort(&mut self) {
+        let (reply, answer) = async_channel::bounded(1);
+        if self.tell(Command::Abort(reply)).await.is_ok() {
+            // A thread that is gone has aborted already.
+            let _ = answer.recv().await;
+        }
     }
 
     fn transaction_status(&self) -> TransactionStatus {
@@ -187,13 +318,47 @@ impl DatabaseSession for EmbeddedSession {
 }
 
 /// The results of a query, as its thread produces them.
-#[derive(Debug)]
 pub struct EmbeddedPortal {
-    results: Receiver<Result<Option<Event>, ErrorResponse>>,
+    id: u64,
+    commands: Sender<Command>,
+    replies: Receiver<Batch>,
+    events: VecDeque<Event>,
+    end: Option<Result<(), ErrorResponse>>,
+}
+
+impl std::fmt::Debug for EmbeddedPortal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("EmbeddedPortal")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Portal for EmbeddedPortal {
-    async fn next(&mut self, _: u64) -> Result<Option<Event>, ErrorResponse> {
-        self.results.recv().await.unwrap_or_else(|_| Err(lost()))
+    async fn next(&mut self, rows: u64) -> Result<Option<Event>, ErrorResponse> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(Some(event));
+            }
+            if let Some(end) = &self.end {
+                return end.clone().map(|()| None);
+            }
+            self.commands
+                .send(Command::Next(self.id, rows))
+                .await
+                .map_err(|_| lost())?;
+            let batch = self.replies.recv().await.map_err(|_| lost())?;
+            self.events = batch.events.into();
+            self.end = batch.end;
+        }
+    }
+}
+
+impl Drop for EmbeddedPortal {
+    fn drop(&mut self) {
+        if self.end.is_none() {
+            // Without a thread there is nothing to close.
+            let _ = self.commands.try_send(Command::Close(self.id));
+        }
     }
 }

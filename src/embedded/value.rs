@@ -1,82 +1,147 @@
-//! SQLite's values and types as PostgreSQL's.
+//! Values between SQLite and the protocol.
+
+use std::borrow::Cow;
 
 use postgres_types::Type;
-use rusqlite::types::ValueRef;
+use rusqlite::types::{Value as Kept, ValueRef};
 
+use crate::embedded::convert;
+use crate::embedded::datetime;
+use crate::embedded::dialect::{Fault, Output, Ty, types};
+use crate::embedded::number;
+use crate::error_response::SqlState;
 use crate::server::{Column, Value};
 
-/// The type of a column: as declared, else by its value in the first row. SQLite's type affinity
-/// rules (SQLite docs, "Datatypes In SQLite", §3.1) come last.
-pub(super) fn column(name: &str, declared: Option<&str>, first: Option<ValueRef<'_>>) -> Column {
-    let kind = declared.and_then(declared_type).unwrap_or(match first {
-        Some(ValueRef::Integer(_)) => Type::INT8,
-        Some(ValueRef::Real(_)) => Type::FLOAT8,
-        Some(ValueRef::Blob(_)) => Type::BYTEA,
-        Some(ValueRef::Text(_) | ValueRef::Null) | None => Type::TEXT,
-    });
-    Column::new(name, kind)
+/// Microseconds from 1970 to 2000, where PostgreSQL counts from.
+const EPOCH: i64 = 946_684_800_000_000;
+
+pub(super) fn column(output: &Output) -> Column {
+    Column::new(&*output.name, output.ty.kind.clone()).with_modifier(output.ty.modifier)
 }
 
-/// SQLite's integers have 64 bits, whatever the declaration says.
-fn declared_type(declared: &str) -> Option<Type> {
-    let name = declared.split('(').next().unwrap_or_default().trim();
-    let name = name.to_ascii_uppercase();
-    Some(match name.as_str() {
-        "BOOL" | "BOOLEAN" => Type::BOOL,
-        "VARCHAR" | "CHARACTER VARYING" | "NVARCHAR" => Type::VARCHAR,
-        _ if name.contains("INT") => Type::INT8,
-        _ if ["CHAR", "CLOB", "TEXT"].iter().any(|w| name.contains(w)) => Type::TEXT,
-        _ if name.contains("BLOB") || name == "BYTEA" => Type::BYTEA,
-        _ if ["REAL", "FLOA", "DOUB"].iter().any(|w| name.contains(w)) => Type::FLOAT8,
-        "NUMERIC" | "DECIMAL" => Type::NUMERIC,
-        _ => return None,
+/// A value as it is in SQLite, as one of its column's type.
+pub(super) fn of<'v>(raw: ValueRef<'v>, ty: &Ty) -> Result<Value<'v>, Fault> {
+    let stray = |text: &str| {
+        Fault::new(
+            SqlState::INVALID_TEXT_REPRESENTATION,
+            format!(
+                "the value \"{text}\" in the database is no {}",
+                types::show(&ty.kind, -1)
+            ),
+        )
+    };
+    let range = || number::out_of_range(&types::show(&ty.kind, -1));
+    Ok(match (raw, &ty.kind) {
+        (ValueRef::Null, _) => Value::Null,
+        (ValueRef::Integer(n), &Type::BOOL) => Value::Bool(n != 0),
+        (ValueRef::Integer(n), &Type::INT2) => Value::Int2(n.try_into().map_err(|_| range())?),
+        (ValueRef::Integer(n), &Type::INT4) => Value::Int4(n.try_into().map_err(|_| range())?),
+        (ValueRef::Integer(n), &Type::INT8) => Value::Int8(n),
+        (ValueRef::Integer(n), kind) if types::is_oid(kind) => {
+            Value::Oid(n.try_into().map_err(|_| range())?)
+        }
+        (ValueRef::Integer(n), &Type::FLOAT4) => Value::Float4(n as f32),
+        (ValueRef::Integer(n), &Type::FLOAT8) => Value::Float8(n as f64),
+        (ValueRef::Integer(n), &Type::NUMERIC) => Value::Numeric(n.to_string().into()),
+        (ValueRef::Real(x), &Type::FLOAT4) => Value::Float4(x as f32),
+        (ValueRef::Real(x), &Type::FLOAT8) => Value::Float8(x),
+        (ValueRef::Real(x), &Type::NUMERIC) => Value::Numeric(convert::show_float(x, false).into()),
+        (ValueRef::Integer(n), kind) if types::storage(kind) == types::Storage::Text => {
+            Value::Text(n.to_string().into())
+        }
+        (ValueRef::Real(x), kind) if types::storage(kind) == types::Storage::Text => {
+            Value::Text(convert::show_float(x, false).into())
+        }
+        (ValueRef::Real(x), kind) => {
+            let kind = Ty::from(kind.clone());
+            match convert::cast(ValueRef::Real(x), &Type::FLOAT8, &kind, false)? {
+                Kept::Integer(n) => of(ValueRef::Integer(n), ty)?.into_owned(),
+                _ => return Err(stray(&x.to_string())),
+            }
+        }
+        (ValueRef::Integer(n), _) => return Err(stray(&n.to_string())),
+        (ValueRef::Text(text), kind) => {
+            let text = String::from_utf8_lossy(text);
+            match *kind {
+                Type::NUMERIC => Value::Numeric(text),
+                Type::TIMESTAMPTZ => {
+                    Value::TimestampTz(datetime::parse_timestamptz(&text)?.saturating_sub(EPOCH))
+                }
+                Type::BPCHAR if ty.modifier > 4 => Value::Text(padded(text, ty.modifier)),
+                _ if types::storage(kind) == types::Storage::Text => Value::Text(text),
+                _ => {
+                    let kept = convert::parse(&text, ty).map_err(|_| stray(&text))?;
+                    of(ValueRef::from(&kept), ty)?.into_owned()
+                }
+            }
+        }
+        (ValueRef::Blob(bytes), &Type::BYTEA) => Value::Bytea(Cow::Borrowed(bytes)),
+        (ValueRef::Blob(bytes), kind) if types::storage(kind) == types::Storage::Text => {
+            Value::Text(String::from_utf8_lossy(bytes))
+        }
+        (ValueRef::Blob(_), _) => return Err(stray("\\x…")),
     })
 }
 
-/// A value; what is not there is NULL.
-pub(super) fn of(value: Option<ValueRef<'_>>) -> Value<'_> {
-    match value {
-        None | Some(ValueRef::Null) => Value::Null,
-        Some(ValueRef::Integer(n)) => Value::Int8(n),
-        Some(ValueRef::Real(x)) => Value::Float8(x),
-        // Text is UTF-8 unless somebody made it from a blob; clients rely on it.
-        Some(ValueRef::Text(text)) => Value::Text(String::from_utf8_lossy(text)),
-        Some(ValueRef::Blob(bytes)) => Value::Bytea(bytes.into()),
+/// `char(n)` is kept without its padding.
+fn padded(text: Cow<'_, str>, modifier: i32) -> Cow<'_, str> {
+    let width = usize::try_from(modifier.saturating_sub(4)).unwrap_or(0);
+    let has = text.chars().count();
+    if has >= width {
+        return text;
     }
+    let mut text = text.into_owned();
+    text.extend(std::iter::repeat_n(' ', width.saturating_sub(has)));
+    text.into()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn types_follow_the_declaration_then_the_value() {
-        let cases = [
-            (Some("INTEGER"), None, Type::INT8),
-            (Some("VARCHAR(10)"), None, Type::VARCHAR),
-            (Some("double precision"), None, Type::FLOAT8),
-            (Some("boolean"), None, Type::BOOL),
-            (
-                Some("DATE"),
-                Some(ValueRef::Text(b"2026-01-01")),
-                Type::TEXT,
-            ),
-            (None, Some(ValueRef::Integer(1)), Type::INT8),
-            (None, Some(ValueRef::Null), Type::TEXT),
-            (None, None, Type::TEXT),
-        ];
-        for (declared, first, expected) in cases {
-            assert_eq!(
-                *column("c", declared, first).kind(),
-                expected,
-                "{declared:?}"
-            );
+/// A parameter as SQLite keeps it.
+pub(super) fn kept(value: Value<'static>, kind: &Type) -> Result<Kept, Fault> {
+    Ok(match value {
+        Value::Null => Kept::Null,
+        Value::Bool(b) => Kept::Integer(b.into()),
+        Value::Int2(n) => Kept::Integer(n.into()),
+        Value::Int4(n) => Kept::Integer(n.into()),
+        Value::Int8(n) => Kept::Integer(n),
+        Value::Oid(n) => Kept::Integer(n.into()),
+        Value::Float4(x) => real(x.into())?,
+        Value::Float8(x) => real(x)?,
+        Value::Bytea(bytes) => Kept::Blob(bytes.into_owned()),
+        Value::TimestampTz(micros) if micros != i64::MAX && micros != i64::MIN => {
+            Kept::Text(datetime::keep_timestamptz(
+                micros
+                    .checked_add(EPOCH)
+                    .ok_or_else(|| datetime::out_of_range("timestamp"))?,
+            )?)
         }
-    }
+        Value::Text(text) => {
+            if text.contains('\0') {
+                return Err(Fault::new(
+                    SqlState::CHARACTER_NOT_IN_REPERTOIRE,
+                    "invalid byte sequence for encoding \"UTF8\": 0x00",
+                ));
+            }
+            if types::storage(kind) == types::Storage::Text && types::element(kind).is_none() {
+                Kept::Text(text.into_owned())
+            } else {
+                convert::parse(&text, &kind.clone().into())?
+            }
+        }
+        // PostgreSQL's text form is how they are kept.
+        other => match other.to_text() {
+            Some(text) if *kind == Type::NUMERIC && text != "NaN" => {
+                Kept::Text(number::show(&number::parse(&text)?))
+            }
+            Some(text) => Kept::Text(text),
+            None => Kept::Null,
+        },
+    })
+}
 
-    #[test]
-    fn text_that_is_no_utf8_is_made_so() {
-        assert_eq!(of(Some(ValueRef::Text(b"a\xff"))), "a\u{fffd}".into());
-        assert_eq!(of(None), Value::Null);
+fn real(x: f64) -> Result<Kept, Fault> {
+    // SQLite would make it NULL.
+    if x.is_nan() {
+        return Err(Fault::unsupported("NaN"));
     }
+    Ok(Kept::Real(x))
 }

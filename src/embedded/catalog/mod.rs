@@ -1,0 +1,112 @@
+//! `pg_catalog` and `information_schema`: tables of two temporary databases beside the user's,
+//! filled from SQLite's own schema when a statement reads them and something has changed.
+
+mod fill;
+mod system;
+
+use rusqlite::Connection;
+
+use crate::embedded::dialect::types;
+use crate::embedded::schema::SqliteSchema;
+pub(super) use system::Facts;
+
+/// The role that owns everything, PostgreSQL's bootstrap superuser.
+pub(super) const OWNER: i64 = 10;
+pub(super) const NAMESPACES: &[(i64, &str)] = &[
+    (11, "pg_catalog"),
+    (2200, "public"),
+    (13_000, "information_schema"),
+];
+/// The first number that PostgreSQL gives to users' objects.
+const FIRST_OID: i64 = 16_384;
+
+/// The catalogs' tables and their columns, as PostgreSQL 15 has them.
+const TABLES: &str = include_str!("tables.txt");
+
+/// Attaches the databases and makes the tables.
+pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "ATTACH '' AS pg_catalog; ATTACH '' AS information_schema; \
+         PRAGMA pg_catalog.journal_mode=MEMORY; PRAGMA information_schema.journal_mode=MEMORY; \
+         CREATE TABLE pg_catalog.pgtls_filled(main int8, temp int8);",
+    )?;
+    let mut sql = String::from("BEGIN;");
+    for line in TABLES.lines() {
+        let (name, columns) = line.split_once(": ").unwrap_or((line, ""));
+        let (schema, name) = name.split_once('.').unwrap_or(("pg_catalog", name));
+        let columns: Vec<String> = columns
+            .split(", ")
+            .filter_map(|column| {
+                let (name, kind) = column.split_once(' ')?;
+                let declared = types::named(kind)
+                    .and_then(|ty| types::declaration(&ty))
+                    .ok();
+                let declared = declared.unwrap_or_else(|| "node_text".into());
+                // What is not said is false, or none.
+                let default = match kind {
+                    "bool" | "oid" | "regproc" | "xid" => " DEFAULT 0",
+                    "int2" | "int4" if schema == "pg_catalog" => " DEFAULT 0",
+                    _ => "",
+                };
+                Some(format!("\"{name}\" {declared}{default}"))
+            })
+            .collect();
+        sql.push_str(&format!(
+            "CREATE TABLE \"{schema}\".\"{name}\"({});",
+            columns.join(",")
+        ));
+    }
+    sql.push_str("COMMIT;");
+    connection.execute_batch(&sql)
+}
+
+/// Brings the catalogs up to date.
+pub(super) fn refresh(
+    connection: &Connection,
+    schema: &SqliteSchema<'_>,
+    facts: &Facts,
+) -> rusqlite::Result<()> {
+    let version = schema.version()?;
+    let filled: Option<(i64, i64)> = connection
+        .prepare_cached("SELECT main, temp FROM pg_catalog.pgtls_filled")?
+        .query_row([], |r| Ok((r.get(0)?, r.get(1)?)))
+        .map(Some)
+        .or_else(|e| match e {
+            rusqlite::Error::QueryReturnedNoRows => Ok(None),
+            e => Err(e),
+        })?;
+    if filled.is_none() {
+        system::fill(connection, facts)?;
+    }
+    system::session(connection, facts)?;
+    if filled != Some(version) {
+        fill::fill(connection, schema, facts)?;
+        connection.execute("DELETE FROM pg_catalog.pgtls_filled", [])?;
+        connection.execute(
+            "INSERT INTO pg_catalog.pgtls_filled VALUES (?1, ?2)",
+            version,
+        )?;
+    }
+    Ok(())
+}
+
+/// `INSERT INTO pg_catalog.table(columns)` of one row.
+fn insert(
+    connection: &Connection,
+    table: &str,
+    columns: &str,
+    values: &[&dyn rusqlite::ToSql],
+) -> rusqlite::Result<()> {
+    let places: Vec<String> = (1..=values.len()).map(|n| format!("?{n}")).collect();
+    let schema = if table.contains('.') {
+        ""
+    } else {
+        "pg_catalog."
+    };
+    let sql = format!(
+        "INSERT INTO {schema}{table}({columns}) VALUES ({})",
+        places.join(",")
+    );
+    connection.prepare_cached(&sql)?.execute(values)?;
+    Ok(())
+}

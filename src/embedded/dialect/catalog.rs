@@ -1,0 +1,86 @@
+//! Functions and casts that look into `pg_catalog`.
+
+use postgres_types::Type;
+
+use crate::embedded::dialect::expr::{Sql, Translator};
+use crate::embedded::dialect::{Fault, literal};
+
+/// Type, table, number, name, and what is said when there is none.
+const OBJECTS: &[(Type, &str, &str, &str, &str)] = &[
+    (Type::REGCLASS, "pg_class", "oid", "relname", "relation"),
+    (Type::REGPROC, "pg_proc", "oid", "proname", "function"),
+    (
+        Type::REGNAMESPACE,
+        "pg_namespace",
+        "oid",
+        "nspname",
+        "schema",
+    ),
+    (Type::REGROLE, "pg_roles", "oid", "rolname", "role"),
+];
+
+impl Translator<'_> {
+    /// The number of the object that a text names.
+    pub(super) fn object_in(&self, text: &str, kind: &Type) -> String {
+        let Some((_, table, oid, name, word)) = OBJECTS.iter().find(|o| o.0 == *kind) else {
+            return format!("pg_{}_in({text})", kind.name());
+        };
+        self.schema.use_catalog();
+        format!(
+            "coalesce((SELECT {oid} FROM \"pg_catalog\".{table} WHERE {name}=pg_object_name({text})),\
+             pg_no_object({},{text}))",
+            literal(word)
+        )
+    }
+
+    /// The name of the object of a number.
+    pub(super) fn object_out(&self, text: &str, kind: &Type) -> String {
+        let Some((_, table, oid, name, _)) = OBJECTS.iter().find(|o| o.0 == *kind) else {
+            return format!("pg_{}_out({text})", kind.name());
+        };
+        self.schema.use_catalog();
+        format!(
+            "coalesce((SELECT {name} FROM \"pg_catalog\".{table} WHERE {oid}={text}),\
+             iif({text}=0,'-',CAST({text} AS TEXT)))"
+        )
+    }
+
+    /// `pg_get_indexdef` and the like, which are kept ready.
+    pub(super) fn definition(
+        &mut self,
+        name: &str,
+        arguments: &[Sql],
+    ) -> Result<Option<Sql>, Fault> {
+        let Some(object) = arguments.first() else {
+            return Ok(None);
+        };
+        match name {
+            "pg_get_indexdef" | "pg_get_constraintdef" | "pg_get_viewdef" => {}
+            "to_regclass" => {
+                self.schema.use_catalog();
+                let text = self.implicit(object.clone(), &Type::TEXT.into())?.text;
+                return Ok(Some(Sql::new(
+                    format!(
+                        "(SELECT oid FROM \"pg_catalog\".pg_class WHERE relname=pg_object_name({text}))"
+                    ),
+                    Type::REGCLASS,
+                )));
+            }
+            _ => return Ok(None),
+        }
+        self.schema.use_catalog();
+        let object = self.implicit(object.clone(), &Type::OID.into())?.text;
+        let whole = format!("(SELECT def FROM \"pg_catalog\".pgtls_definition WHERE oid={object})");
+        let text = match (name, arguments.get(1)) {
+            ("pg_get_indexdef", Some(column)) => {
+                let column = self.implicit(column.clone(), &Type::INT4.into())?.text;
+                format!(
+                    "iif({column}=0,{whole},(SELECT def FROM \"pg_catalog\".pgtls_index_column \
+                     WHERE oid={object} AND n={column}))"
+                )
+            }
+            _ => whole,
+        };
+        Ok(Some(Sql::new(text, Type::TEXT)))
+    }
+}

@@ -1,0 +1,321 @@
+//! Expressions over several values: rows, arrays, CASE, LIKE.
+
+use postgres_types::Type;
+use sqlparser::ast::{AccessExpr, BinaryOperator, CaseWhen, Expr, Subscript};
+
+use crate::embedded::dialect::expr::{Open, Sql, Translator};
+use crate::embedded::dialect::scope::{Place, Scope};
+use crate::embedded::dialect::types::{self, Ty};
+use crate::embedded::dialect::{Fault, operator};
+use crate::error_response::SqlState;
+
+impl Translator<'_> {
+    /// Brings several expressions to one type (PostgreSQL docs, "UNION, CASE, and Related
+    /// Constructs").
+    pub(super) fn common(&mut self, all: Vec<Sql>, what: &str) -> Result<(Vec<Sql>, Type), Fault> {
+        let mut kind: Option<Type> = None;
+        for sql in &all {
+            let next = sql.kind();
+            if *next == Type::UNKNOWN {
+                continue;
+            }
+            kind = Some(match kind {
+                None => next.clone(),
+                Some(kind) => operator::wider(&kind, next).ok_or_else(|| {
+                    Fault::new(
+                        SqlState::DATATYPE_MISMATCH,
+                        format!(
+                            "{what} types {} and {} cannot be matched",
+                            types::show(&kind, -1),
+                            types::show(next, -1)
+                        ),
+                    )
+                })?,
+            });
+        }
+        let kind = kind.unwrap_or(Type::TEXT);
+        let ty = Ty::from(kind.clone());
+        let all: Result<Vec<Sql>, Fault> = all
+            .into_iter()
+            .map(|sql| {
+                let sql = self.settle(sql, &ty)?;
+                self.cast_now(sql, &ty, false)
+            })
+            .collect();
+        Ok((all?, kind))
+    }
+
+    /// `(a, b) = (c, d)` and the like.
+    pub(super) fn rows(
+        &mut self,
+        left: &[Expr],
+        op: &BinaryOperator,
+        right: &[Expr],
+        scope: &Scope<'_>,
+    ) -> Result<Sql, Fault> {
+        if left.len() != right.len() {
+            return Err(Fault::new(
+                SqlState::SYNTAX_ERROR,
+                "unequal number of entries in row expressions",
+            ));
+        }
+        let mut pairs = Vec::new();
+        for (left, right) in left.iter().zip(right) {
+            let (left, right) = (self.expr(left, scope)?, self.expr(right, scope)?);
+            pairs.push((left, right));
+        }
+        match op {
+            BinaryOperator::Eq | BinaryOperator::NotEq => {
+                let mut tests = Vec::new();
+                for (left, right) in pairs {
+                    tests.push(self.compare("=", "=", left, right)?.text);
+                }
+                let not = if *op == BinaryOperator::Eq {
+                    ""
+                } else {
+                    "NOT "
+                };
+                Ok(Sql::new(
+                    format!("({not}({}))", tests.join(" AND ")),
+                    Type::BOOL,
+                ))
+            }
+            BinaryOperator::Lt
+            | BinaryOperator::LtEq
+            | BinaryOperator::Gt
+            | BinaryOperator::GtEq => {
+                let (mut lefts, mut rights) = (Vec::new(), Vec::new());
+                for (left, right) in pairs {
+                    let (both, _) = self.common(vec![left, right], "row comparison")?;
+                    let mut both = both.into_iter();
+                    lefts.extend(both.next().map(|s| s.ordered()));
+                    rights.extend(both.next().map(|s| s.text));
+                }
+                Ok(Sql::new(
+                    format!("(({}) {op} ({}))", lefts.join(","), rights.join(",")),
+                    Type::BOOL,
+                ))
+            }
+            _ => Err(Fault::unsupported(format!("{op} between rows"))),
+        }
+    }
+
+    pub(super) fn case(
+        &mut self,
+        operand: Option<&Expr>,
+        conditions: &[CaseWhen],
+        otherwise: Option<&Expr>,
+        scope: &Scope<'_>,
+    ) -> Result<Sql, Fault> {
+        let operand = operand.map(|o| self.expr(o, scope)).transpose()?;
+        let mut tests = Vec::new();
+        let mut results = Vec::new();
+        for when in conditions {
+            let test = match &operand {
+                Some(operand) => {
+                    let value = self.expr(&when.condition, scope)?;
+                    self.compare("=", "=", operand.clone(), value)
+                        .at(&when.condition)?
+                }
+                None => self.condition(&when.condition, scope, "CASE/WHEN")?,
+            };
+            tests.push(test.text);
+            results.push(self.expr(&when.result, scope)?);
+        }
+        if let Some(otherwise) = otherwise {
+            results.push(self.expr(otherwise, scope)?);
+        }
+        let (results, kind) = self.common(results, "CASE")?;
+        let mut text = String::from("CASE");
+        let mut results = results.into_iter();
+        for test in tests {
+            let result = results.next().map(|r| r.text).unwrap_or_default();
+            text.push_str(&format!(" WHEN {test} THEN {result}"));
+        }
+        if let Some(otherwise) = results.next() {
+            text.push_str(&format!(" ELSE {}", otherwise.text));
+        }
+        text.push_str(" END");
+        Ok(Sql::new(text, kind))
+    }
+
+    pub(super) fn like(
+        &mut self,
+        function: &str,
+        negated: bool,
+        value: &Expr,
+        pattern: &Expr,
+        escape: Option<&Expr>,
+        scope: &Scope<'_>,
+    ) -> Result<Sql, Fault> {
+        let value = self.expr(value, scope)?;
+        let pattern = self.expr(pattern, scope)?;
+        let text = |sql: &Sql| types::is_text(sql.kind());
+        if !text(&value) || !text(&pattern) {
+            return Err(operator::none("~~", value.kind(), pattern.kind()));
+        }
+        let value = self.settle_as(value, &Type::TEXT)?;
+        let pattern = self.settle_as(pattern, &Type::TEXT)?;
+        let escape = match escape {
+            Some(escape) => self.expr_of(escape, scope, Type::TEXT)?.text,
+            None => "'\\'".into(),
+        };
+        let not = if negated { "NOT " } else { "" };
+        Ok(Sql::new(
+            format!(
+                "({not}{function}({},{},{escape}))",
+                value.text, pattern.text
+            ),
+            Type::BOOL,
+        ))
+    }
+
+    /// `op ANY (…)` and `op ALL (…)`, of a subquery or an array.
+    pub(super) fn any_or_all(
+        &mut self,
+        left: &Expr,
+        op: &BinaryOperator,
+        right: &Expr,
+        all: bool,
+        scope: &Scope<'_>,
+    ) -> Result<Sql, Fault> {
+        let mut inner = right;
+        while let Expr::Nested(deeper) = inner {
+            inner = deeper;
+        }
+        if let Expr::Subquery(query) = inner {
+            return match (op, all) {
+                (BinaryOperator::Eq, false) => self.in_query(left, query, "", scope),
+                (BinaryOperator::NotEq, true) => self.in_query(left, query, "NOT ", scope),
+                _ => Err(Fault::unsupported(format!("{op} ANY or ALL of a subquery"))),
+            };
+        }
+        let mut value = self.expr(left, scope)?;
+        let array = self.expr(inner, scope)?;
+        if *value.kind() == Type::UNKNOWN {
+            let kind = types::element(array.kind()).unwrap_or(Type::TEXT);
+            value = self.settle_as(value, &kind)?;
+        }
+        let kind = types::array_of(value.kind())
+            .ok_or_else(|| Fault::unsupported("an array of this type"))?;
+        let array = self.settle_as(array, &kind)?;
+        let Some(element) = types::element(array.kind()) else {
+            return Err(Fault::new(
+                SqlState::WRONG_OBJECT_TYPE,
+                "op ANY/ALL (array) requires array on right side",
+            ));
+        };
+        let each = format!("json_each(pg_array_json({},{}))", array.text, element.oid());
+        let item = Sql::new("json_each.value", element);
+        let test = self.binary(op, value, item)?.text;
+        // NULL where nothing decides and something is unknown.
+        let (aggregate, decisive, other) = if all { ("min", 0, 1) } else { ("max", 1, 0) };
+        Ok(Sql::new(
+            format!(
+                "(SELECT CASE WHEN {aggregate}({test})={decisive} THEN {decisive} \
+                 WHEN count(*)>count({test}) THEN NULL ELSE {other} END FROM {each})"
+            ),
+            Type::BOOL,
+        ))
+    }
+
+    pub(super) fn array(
+        &mut self,
+        items: &[Expr],
+        scope: &Scope<'_>,
+        wanted: Option<&Ty>,
+    ) -> Result<Sql, Fault> {
+        let mut all = Vec::new();
+        for item in items {
+            all.push(self.expr(item, scope)?);
+        }
+        let (all, kind) = match wanted.and_then(|ty| types::element(&ty.kind)) {
+            Some(element) => {
+                let ty = Ty::from(element.clone());
+                let all: Result<Vec<Sql>, Fault> =
+                    all.into_iter().map(|sql| self.cast(sql, &ty)).collect();
+                (all?, element)
+            }
+            None if all.is_empty() => {
+                return Err(Fault::new(
+                    SqlState::INDETERMINATE_DATATYPE,
+                    "cannot determine type of empty array",
+                ));
+            }
+            None => self.common(all, "ARRAY")?,
+        };
+        let array = types::array_of(&kind)
+            .ok_or_else(|| Fault::unsupported(format!("an array of {}", kind.name())))?;
+        let mut arguments = vec![kind.oid().to_string()];
+        arguments.extend(all.into_iter().map(|s| s.text));
+        Ok(Sql::new(
+            format!("pg_array({})", arguments.join(",")),
+            array,
+        ))
+    }
+
+    /// `array[n]`.
+    pub(super) fn access(
+        &mut self,
+        root: &Expr,
+        chain: &[AccessExpr],
+        scope: &Scope<'_>,
+    ) -> Result<Sql, Fault> {
+        let array = self.expr(root, scope)?;
+        let [AccessExpr::Subscript(Subscript::Index { index })] = chain else {
+            return Err(Fault::unsupported("this subscript"));
+        };
+        let Some(element) = types::element(array.kind()) else {
+            return Err(Fault::new(
+                SqlState::DATATYPE_MISMATCH,
+                format!(
+                    "cannot subscript type {} because it does not support subscripting",
+                    types::show(array.kind(), -1)
+                ),
+            ));
+        };
+        let index = self.expr_of(index, scope, Type::INT4)?;
+        Ok(Sql::new(
+            format!(
+                "pg_array_get({},{},{},{})",
+                array.text,
+                array.kind().oid(),
+                element.oid(),
+                index.text
+            ),
+            element,
+        ))
+    }
+
+    /// `ARRAY(SELECT …)`.
+    pub(super) fn array_query(
+        &mut self,
+        query: &sqlparser::ast::Query,
+        scope: &Scope<'_>,
+    ) -> Result<Sql, Fault> {
+        let (text, columns) = self.query(query, scope)?;
+        let [column] = columns.as_slice() else {
+            return Err(Fault::new(
+                SqlState::SYNTAX_ERROR,
+                "subquery must return only one column",
+            ));
+        };
+        let kind = if column.ty.kind == Type::UNKNOWN {
+            Type::TEXT
+        } else {
+            column.ty.kind.clone()
+        };
+        let array = types::array_of(&kind)
+            .ok_or_else(|| Fault::unsupported(format!("an array of {}", kind.name())))?;
+        Ok(Sql {
+            text: format!(
+                "(SELECT pg_array_of({},{}) FROM ({text}))",
+                kind.oid(),
+                super::quote(&column.name)
+            ),
+            ty: array.into(),
+            not_null: true,
+            open: Open::No,
+        })
+    }
+}

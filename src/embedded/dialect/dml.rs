@@ -1,0 +1,551 @@
+//! INSERT, UPDATE, DELETE.
+
+use std::rc::Rc;
+
+use postgres_types::Type;
+use sqlparser::ast::{
+    Assignment, AssignmentTarget, ConflictTarget, Delete, Expr, FromTable, Ident, Insert,
+    OnConflict, OnConflictAction, OnInsert, Query, SelectItem, SetExpr, TableFactor, TableObject,
+    TableWithJoins, Update, UpdateTableFromKind, Values,
+};
+
+use crate::embedded::dialect::expr::{Open, Sql, Translator};
+use crate::embedded::dialect::from::relation_of;
+use crate::embedded::dialect::scope::{Place, Scope, fold, object};
+use crate::embedded::dialect::types::{self, Ty};
+use crate::embedded::dialect::utility::Plan;
+use crate::embedded::dialect::{Fault, Output, Table, TableColumn, quote};
+use crate::error_response::SqlState;
+
+impl Translator<'_> {
+    /// The conversion of a value on its way into a column.
+    pub(super) fn assign(&mut self, sql: Sql, name: &str, ty: &Ty) -> Result<Sql, Fault> {
+        let loose = *sql.kind() == Type::UNKNOWN;
+        let sql = self.settle(sql, ty)?;
+        if loose {
+            return Ok(sql);
+        }
+        let (from, to) = (sql.kind().clone(), &ty.kind);
+        let numbers = types::is_number(&from) && types::is_number(to);
+        let good = from == *to
+            || numbers
+                && !(types::is_oid(to) && !types::is_integer(&from) && !types::is_oid(&from))
+            || types::is_text(to)
+            || types::is_time(&from) && types::is_time(to)
+            || from == Type::TIMESTAMP && *to == Type::TIME
+            || matches!(
+                (&from, to),
+                (&Type::JSON, &Type::JSONB) | (&Type::JSONB, &Type::JSON)
+            );
+        if !good {
+            return Err(Fault::new(
+                SqlState::DATATYPE_MISMATCH,
+                format!(
+                    "column \"{name}\" is of type {} but expression is of type {}",
+                    types::show(to, -1),
+                    types::show(&from, -1)
+                ),
+            )
+            .with_hint("You will need to rewrite or cast the expression."));
+        }
+        self.cast_now(sql, ty, false)
+    }
+
+    fn assign_column(&mut self, sql: Sql, column: &TableColumn) -> Result<Sql, Fault> {
+        if sql.open == Open::Null && column.counts {
+            return Err(Fault::new(
+                SqlState::NOT_NULL_VIOLATION,
+                format!(
+                    "null value in column \"{}\" violates not-null constraint",
+                    column.name
+                ),
+            ));
+        }
+        let sql = self.assign(sql, &column.name, &column.ty)?;
+        // SQLite would count on.
+        if column.counts && !sql.text.bytes().all(|b| b.is_ascii_digit()) {
+            return Ok(Sql {
+                text: format!("pg_not_null({},{})", sql.text, super::literal(&column.name)),
+                ..sql
+            });
+        }
+        Ok(sql)
+    }
+
+    fn target(&self, table: &Rc<Table>) -> Result<(), Fault> {
+        if table.system {
+            return Err(Fault::new(
+                SqlState::INSUFFICIENT_PRIVILEGE,
+                format!("permission denied: \"{}\" is a system catalog", table.name),
+            ));
+        }
+        if table.view {
+            return Err(Fault::unsupported(format!(
+                "changing rows through the view \"{}\"",
+                table.name
+            )));
+        }
+        Ok(())
+    }
+
+    fn target_column<'t>(&self, table: &'t Table, name: &Ident) -> Result<&'t TableColumn, Fault> {
+        let folded = fold(name);
+        table
+            .columns
+            .iter()
+            .find(|c| c.name == folded)
+            .ok_or_else(|| {
+                Fault::new(
+                    SqlState::UNDEFINED_COLUMN,
+                    format!(
+                        "column \"{folded}\" of relation \"{}\" does not exist",
+                        table.name
+                    ),
+                )
+                .at_name(name)
+            })
+    }
+
+    pub(super) fn insert(&mut self, insert: &Insert) -> Result<Plan, Fault> {
+        let TableObject::TableName(name) = &insert.table else {
+            return Err(Fault::unsupported("INSERT into this"));
+        };
+        if insert.or.is_some()
+            || insert.replace_into
+            || insert.ignore
+            || !insert.assignments.is_empty()
+        {
+            return Err(Fault::new(SqlState::SYNTAX_ERROR, "syntax error in INSERT").at(name));
+        }
+        let table = self.table(name)?;
+        self.target(&table).at(name)?;
+        let mut columns: Vec<TableColumn> = Vec::new();
+        for column in &insert.columns {
+            let ident = column
+                .0
+                .last()
+                .and_then(|p| p.as_ident())
+                .ok_or_else(|| Fault::unsupported(format!("the column {column}")))?;
+            let found = self.target_column(&table, ident)?.clone();
+            if columns.iter().any(|c| c.name == found.name) {
+                return Err(Fault::new(
+                    SqlState::DUPLICATE_COLUMN,
+                    format!("column \"{}\" specified more than once", found.name),
+                )
+                .at(column));
+            }
+            if found.generated {
+                return Err(Fault::new(
+                    SqlState::new("428C9").unwrap_or(SqlState::SYNTAX_ERROR),
+                    format!(
+                        "cannot insert a non-DEFAULT value into column \"{}\"",
+                        found.name
+                    ),
+                )
+                .at(column));
+            }
+            columns.push(found);
+        }
+        let listed = !columns.is_empty();
+        if !listed {
+            columns = table
+                .columns
+                .iter()
+                .filter(|c| !c.generated)
+                .cloned()
+                .collect();
+        }
+        let alias = insert.table_alias.as_ref().map(|a| fold(&a.alias));
+        let visible = alias.unwrap_or_else(|| table.name.clone());
+        let scope = Scope::default();
+        let source = match &insert.source {
+            None => "DEFAULT VALUES".to_owned(),
+            Some(query) => match plain_values(query) {
+                Some(values) => self.insert_values(values, &mut columns, listed)?,
+                None => self.insert_query(query, &mut columns, listed, &scope)?,
+            },
+        };
+        let names: Vec<String> = columns.iter().map(|c| quote(&c.name)).collect();
+        let list = if insert.source.is_none() || names.is_empty() {
+            String::new()
+        } else {
+            format!("({}) ", names.join(","))
+        };
+        let mut sql = format!(
+            "INSERT INTO {} AS {} {list}{source}",
+            table.sql,
+            quote(&visible)
+        );
+        match &insert.on {
+            None => {}
+            Some(OnInsert::OnConflict(conflict)) => {
+                let text = self.on_conflict(conflict, &table, &visible)?;
+                sql.push_str(&text);
+            }
+            Some(_) => return Err(Fault::unsupported("ON DUPLICATE KEY")),
+        }
+        let outputs = self.returning(insert.returning.as_deref(), &table, &visible, &mut sql)?;
+        Ok(Plan::Change {
+            sql,
+            columns: outputs,
+            tag: "INSERT 0",
+        })
+    }
+
+    /// VALUES of an INSERT, where DEFAULT may stand for a value.
+    fn insert_values(
+        &mut self,
+        values: &Values,
+        columns: &mut Vec<TableColumn>,
+        listed: bool,
+    ) -> Result<String, Fault> {
+        let width = values
+            .rows
+            .iter()
+            .map(|r| r.content.len())
+            .max()
+            .unwrap_or(0);
+        check_width(width, columns, listed)?;
+        let is_default = |expr: &Expr| matches!(expr, Expr::Identifier(i) if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default"));
+        // A column that is DEFAULT in all rows is left out.
+        let all_default: Vec<bool> = (0..width)
+            .map(|i| {
+                values
+                    .rows
+                    .iter()
+                    .all(|r| r.content.get(i).is_some_and(is_default))
+            })
+            .collect();
+        let scope = Scope::default();
+        let mut rows = Vec::new();
+        for row in &values.rows {
+            if row.content.len() != width {
+                return Err(Fault::new(
+                    SqlState::SYNTAX_ERROR,
+                    "VALUES lists must all be the same length",
+                ));
+            }
+            let mut items = Vec::new();
+            for ((expr, column), skip) in row.content.iter().zip(columns.iter()).zip(&all_default) {
+                if *skip {
+                    continue;
+                }
+                if is_default(expr) {
+                    items.push(column.default.clone().unwrap_or_else(|| "NULL".into()));
+                    continue;
+                }
+                let sql = self.expr(expr, &scope)?;
+                items.push(self.assign_column(sql, column).at(expr)?.text);
+            }
+            rows.push(format!("({})", items.join(",")));
+        }
+        if all_default.iter().all(|d| *d) {
+            columns.clear();
+            if values.rows.len() != 1 {
+                return Err(Fault::unsupported("several rows of DEFAULT only"));
+            }
+            return Ok("DEFAULT VALUES".into());
+        }
+        let mut kept = all_default.iter();
+        columns.retain(|_| !kept.next().copied().unwrap_or(false));
+        Ok(format!("VALUES {}", rows.join(",")))
+    }
+
+    fn insert_query(
+        &mut self,
+        query: &Query,
+        columns: &mut Vec<TableColumn>,
+        listed: bool,
+        scope: &Scope<'_>,
+    ) -> Result<String, Fault> {
+        let (text, outputs) = self.query(query, scope)?;
+        check_width(outputs.len(), columns, listed)?;
+        let mut items = Vec::new();
+        let mut same = true;
+        for (i, (output, column)) in outputs.iter().zip(columns.iter()).enumerate() {
+            let kind = match output.ty.kind {
+                // A literal in the list takes the column's type.
+                Type::UNKNOWN => Type::TEXT,
+                _ => output.ty.kind.clone(),
+            };
+            let name = format!("\"c{i}\"");
+            let sql = Sql::new(
+                name.clone(),
+                Ty {
+                    kind,
+                    modifier: output.ty.modifier,
+                },
+            );
+            let sql = if output.ty.kind == Type::UNKNOWN {
+                self.cast_now(sql, &column.ty, false)?
+            } else {
+                self.assign_column(sql, column).at(query)?
+            };
+            same &= sql.text == name;
+            items.push(sql.text);
+        }
+        if same {
+            return Ok(format!("SELECT * FROM ({text}) WHERE true"));
+        }
+        let names: Vec<String> = (0..items.len()).map(|i| format!("\"c{i}\"")).collect();
+        Ok(format!(
+            "WITH \"part\"({}) AS ({text}) SELECT {} FROM \"part\" WHERE true",
+            names.join(","),
+            items.join(",")
+        ))
+    }
+
+    fn on_conflict(
+        &mut self,
+        conflict: &OnConflict,
+        table: &Rc<Table>,
+        visible: &str,
+    ) -> Result<String, Fault> {
+        let mut text = String::from(" ON CONFLICT");
+        match &conflict.conflict_target {
+            None => {}
+            Some(ConflictTarget::Columns { columns, predicate }) => {
+                let mut names = Vec::new();
+                for column in columns {
+                    names.push(quote(&self.target_column(table, column)?.name));
+                }
+                text.push_str(&format!(" ({})", names.join(",")));
+                if let Some(predicate) = predicate {
+                    let mut scope = Scope::default();
+                    let mut relation = relation_of(table, visible.to_owned());
+                    relation.qualified = false;
+                    scope.add(relation)?;
+                    let condition = self.condition(predicate, &scope, "WHERE")?;
+                    text.push_str(&format!(" WHERE {}", condition.text));
+                }
+            }
+            Some(ConflictTarget::OnConstraint(name)) => {
+                return Err(Fault::unsupported("ON CONFLICT ON CONSTRAINT").at(name));
+            }
+        }
+        match &conflict.action {
+            OnConflictAction::DoNothing => text.push_str(" DO NOTHING"),
+            OnConflictAction::DoUpdate(update) => {
+                if conflict.conflict_target.is_none() {
+                    return Err(Fault::new(
+                        SqlState::SYNTAX_ERROR,
+                        "ON CONFLICT DO UPDATE requires inference specification or constraint name",
+                    ));
+                }
+                let mut scope = Scope::default();
+                scope.add(relation_of(table, visible.to_owned()))?;
+                scope.add(relation_of(table, "excluded".into()))?;
+                let sets = self.assignments(&update.assignments, table, &scope)?;
+                text.push_str(&format!(" DO UPDATE SET {sets}"));
+                if let Some(selection) = &update.selection {
+                    let condition = self.condition(selection, &scope, "WHERE")?;
+                    text.push_str(&format!(" WHERE {}", condition.text));
+                }
+            }
+        }
+        Ok(text)
+    }
+
+    fn assignments(
+        &mut self,
+        assignments: &[Assignment],
+        table: &Rc<Table>,
+        scope: &Scope<'_>,
+    ) -> Result<String, Fault> {
+        let mut sets: Vec<(String, String)> = Vec::new();
+        for assignment in assignments {
+            let pairs: Vec<(&sqlparser::ast::ObjectName, &Expr)> =
+                match (&assignment.target, &assignment.value) {
+                    (AssignmentTarget::ColumnName(name), value) => vec![(name, value)],
+                    (AssignmentTarget::Tuple(names), Expr::Tuple(values))
+                        if names.len() == values.len() =>
+                    {
+                        names.iter().zip(values).collect()
+                    }
+                    _ => return Err(Fault::unsupported("this assignment of several columns")),
+                };
+            for (name, value) in pairs {
+                let ident = match name.0.as_slice() {
+                    [part] => part.as_ident(),
+                    _ => None,
+                }
+                .ok_or_else(|| Fault::unsupported(format!("the column {name}")))?;
+                let column = self.target_column(table, ident)?.clone();
+                if sets.iter().any(|(n, _)| *n == column.name) {
+                    return Err(Fault::new(
+                        SqlState::SYNTAX_ERROR,
+                        format!("multiple assignments to same column \"{}\"", column.name),
+                    )
+                    .at(name));
+                }
+                let default = matches!(value, Expr::Identifier(i) if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default"));
+                let text = if default {
+                    column.default.clone().unwrap_or_else(|| "NULL".into())
+                } else {
+                    let sql = self.expr(value, scope)?;
+                    self.assign_column(sql, &column).at(value)?.text
+                };
+                sets.push((column.name, text));
+            }
+        }
+        let sets: Vec<String> = sets
+            .into_iter()
+            .map(|(name, text)| format!("{}={text}", quote(&name)))
+            .collect();
+        Ok(sets.join(","))
+    }
+
+    /// RETURNING: nothing is said of the table's name, SQLite does not know it there.
+    fn returning(
+        &mut self,
+        items: Option<&[SelectItem]>,
+        table: &Rc<Table>,
+        visible: &str,
+        sql: &mut String,
+    ) -> Result<Option<Vec<Output>>, Fault> {
+        let Some(items) = items else {
+            return Ok(None);
+        };
+        let mut scope = Scope::default();
+        let mut relation = relation_of(table, visible.to_owned());
+        relation.qualified = false;
+        scope.add(relation)?;
+        let (text, outputs) = self.list(items, &mut scope)?;
+        sql.push_str(&format!(" RETURNING {text}"));
+        Ok(Some(outputs))
+    }
+
+    fn target_of(
+        &self,
+        item: &TableWithJoins,
+    ) -> Result<(Rc<Table>, String, Scope<'static>), Fault> {
+        let TableFactor::Table { name, alias, .. } = &item.relation else {
+            return Err(Fault::unsupported("changing this"));
+        };
+        if !item.joins.is_empty() {
+            return Err(
+                Fault::new(SqlState::SYNTAX_ERROR, "syntax error at or near \"JOIN\"").at(name),
+            );
+        }
+        let table = self.table(name)?;
+        self.target(&table).at(name)?;
+        let visible = alias
+            .as_ref()
+            .map_or_else(|| table.name.clone(), |a| fold(&a.name));
+        let mut scope = Scope::default();
+        scope.add(relation_of(&table, visible.clone()))?;
+        Ok((table, visible, scope))
+    }
+
+    pub(super) fn update(&mut self, update: &Update) -> Result<Plan, Fault> {
+        if update.or.is_some() || !update.order_by.is_empty() || update.limit.is_some() {
+            return Err(Fault::new(SqlState::SYNTAX_ERROR, "syntax error in UPDATE").at(update));
+        }
+        let (table, visible, mut scope) = self.target_of(&update.table)?;
+        let from = match &update.from {
+            None => String::new(),
+            Some(UpdateTableFromKind::AfterSet(from) | UpdateTableFromKind::BeforeSet(from)) => {
+                format!(" FROM {}", self.from(from, &mut scope)?)
+            }
+        };
+        let sets = self.assignments(&update.assignments, &table, &scope)?;
+        let mut sql = format!(
+            "UPDATE {} AS {} SET {sets}{from}",
+            table.sql,
+            quote(&visible)
+        );
+        if let Some(selection) = &update.selection {
+            let condition = self.condition(selection, &scope, "WHERE")?;
+            sql.push_str(&format!(" WHERE {}", condition.text));
+        }
+        let columns = self.returning(update.returning.as_deref(), &table, &visible, &mut sql)?;
+        Ok(Plan::Change {
+            sql,
+            columns,
+            tag: "UPDATE",
+        })
+    }
+
+    pub(super) fn delete(&mut self, delete: &Delete) -> Result<Plan, Fault> {
+        let (FromTable::WithFromKeyword(from) | FromTable::WithoutKeyword(from)) = &delete.from;
+        let [target] = from.as_slice() else {
+            return Err(Fault::new(SqlState::SYNTAX_ERROR, "syntax error in DELETE").at(delete));
+        };
+        if !delete.order_by.is_empty() || delete.limit.is_some() || !delete.tables.is_empty() {
+            return Err(Fault::new(SqlState::SYNTAX_ERROR, "syntax error in DELETE").at(delete));
+        }
+        let (table, visible, mut scope) = self.target_of(target)?;
+        let mut sql = format!("DELETE FROM {} AS {}", table.sql, quote(&visible));
+        match &delete.using {
+            None => {
+                if let Some(selection) = &delete.selection {
+                    let condition = self.condition(selection, &scope, "WHERE")?;
+                    sql.push_str(&format!(" WHERE {}", condition.text));
+                }
+            }
+            Some(using) => {
+                let from = self.from(using, &mut scope)?;
+                let condition = match &delete.selection {
+                    Some(selection) => self.condition(selection, &scope, "WHERE")?.text,
+                    None => "true".into(),
+                };
+                let name = quote(&visible);
+                sql.push_str(&format!(
+                    " WHERE rowid IN (SELECT {name}.rowid FROM {} AS {name}, {from} WHERE {condition})",
+                    table.sql
+                ));
+            }
+        }
+        let columns = self.returning(delete.returning.as_deref(), &table, &visible, &mut sql)?;
+        Ok(Plan::Change {
+            sql,
+            columns,
+            tag: "DELETE",
+        })
+    }
+}
+
+/// A query that is VALUES and nothing else.
+fn plain_values(query: &Query) -> Option<&Values> {
+    match &*query.body {
+        SetExpr::Values(values)
+            if query.with.is_none() && query.order_by.is_none() && query.limit_clause.is_none() =>
+        {
+            Some(values)
+        }
+        _ => None,
+    }
+}
+
+/// As many values as columns; without a list there may be fewer.
+fn check_width(width: usize, columns: &mut Vec<TableColumn>, listed: bool) -> Result<(), Fault> {
+    if width > columns.len() {
+        return Err(Fault::new(
+            SqlState::SYNTAX_ERROR,
+            "INSERT has more expressions than target columns",
+        ));
+    }
+    if width < columns.len() {
+        if listed {
+            return Err(Fault::new(
+                SqlState::SYNTAX_ERROR,
+                "INSERT has more target columns than expressions",
+            ));
+        }
+        columns.truncate(width);
+    }
+    Ok(())
+}
+
+/// Whether a name with its schema is one the user may make tables under.
+pub(super) fn own_name(name: &sqlparser::ast::ObjectName) -> Result<String, Fault> {
+    match object(name)? {
+        (None, name) => Ok(name),
+        (Some(schema), name) if schema == "public" || schema == "main" => Ok(name),
+        (Some(schema), _) => Err(Fault::new(
+            SqlState::INVALID_SCHEMA_NAME,
+            format!("schema \"{schema}\" does not exist"),
+        )
+        .at(name)),
+    }
+}

@@ -1,0 +1,189 @@
+//! PostgreSQL's dialect on SQLite: statements are parsed, their names and types resolved, and
+//! written anew. What has no counterpart is refused with 0A000, never answered wrongly.
+
+mod catalog;
+mod collection;
+mod ddl;
+mod dml;
+mod expr;
+mod from;
+mod function;
+mod operator;
+mod parse;
+mod scope;
+mod select;
+pub(super) mod types;
+mod utility;
+
+use std::borrow::Cow;
+use std::rc::Rc;
+
+use postgres_types::Type;
+use sqlparser::ast::{Ident, Spanned, Statement};
+use sqlparser::tokenizer::Location;
+
+use crate::error_response::{ErrorResponse, SqlState};
+pub(super) use ddl::{NOT_NULL_KEY, VIEW_TYPES};
+pub(super) use parse::Script;
+pub(super) use types::Ty;
+pub(super) use utility::Plan;
+
+/// Why a statement is refused, and where in the text.
+#[derive(Clone, Debug)]
+pub(super) struct Fault {
+    pub(super) code: SqlState,
+    message: Cow<'static, str>,
+    detail: Option<String>,
+    hint: Option<&'static str>,
+    at: Option<Location>,
+}
+
+impl Fault {
+    pub(super) fn new(code: SqlState, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            detail: None,
+            hint: None,
+            at: None,
+        }
+    }
+
+    /// 0A000, with the construct's name.
+    pub(super) fn unsupported(what: impl std::fmt::Display) -> Self {
+        Self::new(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            format!("{what} is not supported"),
+        )
+    }
+
+    pub(super) fn with_detail(mut self, detail: String) -> Self {
+        self.detail = Some(detail);
+        self
+    }
+
+    pub(super) fn with_hint(mut self, hint: &'static str) -> Self {
+        self.hint = Some(hint);
+        self
+    }
+
+    /// Where; the innermost place stands.
+    pub(super) fn at(self, node: &impl Spanned) -> Self {
+        self.from(node.span().start)
+    }
+
+    pub(super) fn at_name(self, name: &Ident) -> Self {
+        self.from(name.span.start)
+    }
+
+    fn from(mut self, start: Location) -> Self {
+        if self.at.is_none() && start.line > 0 {
+            self.at = Some(start);
+        }
+        self
+    }
+
+    pub(super) fn detail(&self) -> Option<&str> {
+        self.detail.as_deref()
+    }
+
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// As the client is told it.
+    pub(super) fn respond(self, script: Option<&Script>) -> ErrorResponse {
+        let mut answer = ErrorResponse::error(self.code, self.message);
+        if let Some(detail) = self.detail {
+            answer = answer.with_detail(detail);
+        }
+        if let Some(hint) = self.hint {
+            answer = answer.with_hint(hint);
+        }
+        match self
+            .at
+            .zip(script)
+            .and_then(|(at, script)| script.position(at))
+        {
+            Some(position) => answer.with_position(position),
+            None => answer,
+        }
+    }
+}
+
+/// Tables and views, as SQLite has them.
+pub(super) trait Schema {
+    /// The table of that name, `None` if there is none. Without a namespace it is looked for
+    /// among the temporary, the user's own, and the system's.
+    fn table(&self, namespace: Option<&str>, name: &str) -> Result<Option<Rc<Table>>, Fault>;
+
+    fn index_exists(&self, name: &str) -> Result<bool, Fault>;
+
+    /// The statement reads `pg_catalog` without naming a table of it.
+    fn use_catalog(&self);
+}
+
+/// What is known of a table.
+#[derive(Debug)]
+pub(super) struct Table {
+    /// `"main"."t"`.
+    pub(super) sql: String,
+    pub(super) name: String,
+    pub(super) view: bool,
+    /// Of `pg_catalog` and `information_schema`: nobody writes there.
+    pub(super) system: bool,
+    pub(super) columns: Vec<TableColumn>,
+}
+
+/// A column of a table.
+#[derive(Clone, Debug)]
+pub(super) struct TableColumn {
+    pub(super) name: String,
+    pub(super) ty: Ty,
+    pub(super) not_null: bool,
+    /// The default in SQLite's words.
+    pub(super) default: Option<String>,
+    /// Computed from others, it takes no value.
+    pub(super) generated: bool,
+    /// The row's number in SQLite: it counts by itself.
+    pub(super) counts: bool,
+    /// Part of the primary key.
+    pub(super) key: bool,
+}
+
+/// A column of a result.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Output {
+    pub(super) name: String,
+    pub(super) ty: Ty,
+}
+
+/// A statement in SQLite's dialect.
+#[derive(Clone, Debug)]
+pub(super) struct Translated {
+    pub(super) plan: Plan,
+    /// The types of `$1`, `$2`, ….
+    pub(super) parameters: Vec<Type>,
+}
+
+/// Translates a statement. `declared` are the parameters' types as far as the client says them.
+pub(super) fn translate(
+    statement: &Statement,
+    schema: &dyn Schema,
+    declared: &[Option<Type>],
+) -> Result<Translated, Fault> {
+    let mut translator = expr::Translator::new(schema, declared);
+    let plan = translator.statement(statement)?;
+    let parameters = translator.parameters()?;
+    Ok(Translated { plan, parameters })
+}
+
+/// An identifier in SQLite's quotes.
+pub(super) fn quote(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A text in SQLite's quotes.
+pub(super) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}

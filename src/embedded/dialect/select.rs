@@ -1,0 +1,800 @@
+//! Queries.
+
+use postgres_types::Type;
+use sqlparser::ast::{
+    Distinct, Expr, GroupByExpr, LimitClause, OrderByExpr, OrderByKind, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Value, Values,
+};
+
+use crate::embedded::dialect::expr::{Sql, Translator};
+use crate::embedded::dialect::scope::{Place, Relation, Scope, fold, missing_from, object};
+use crate::embedded::dialect::types::{self, Ty};
+use crate::embedded::dialect::{Fault, Output, function, operator, quote};
+use crate::error_response::SqlState;
+
+/// A query of a WITH clause.
+#[derive(Clone, Debug)]
+pub(super) struct Cte {
+    pub(super) name: String,
+    pub(super) columns: Vec<Output>,
+}
+
+impl Translator<'_> {
+    /// A query and its columns.
+    pub(super) fn query(
+        &mut self,
+        query: &Query,
+        parent: &Scope<'_>,
+    ) -> Result<(String, Vec<Output>), Fault> {
+        let ctes = self.ctes.len();
+        let grouping = std::mem::take(&mut self.grouping);
+        let result = self.nest(|this| this.query_body(query, parent));
+        self.ctes.truncate(ctes);
+        self.grouping = grouping;
+        result
+    }
+
+    fn query_body(
+        &mut self,
+        query: &Query,
+        parent: &Scope<'_>,
+    ) -> Result<(String, Vec<Output>), Fault> {
+        if query.for_clause.is_some() || !query.pipe_operators.is_empty() {
+            return Err(Fault::unsupported("this clause of a query").at(query));
+        }
+        // FOR UPDATE and its like need nothing: who writes on old knowledge gets 40001.
+        let mut text = self.with(query, parent)?;
+        let order: &[OrderByExpr] = match query.order_by.as_ref().map(|o| &o.kind) {
+            None => &[],
+            Some(OrderByKind::Expressions(order)) => order,
+            Some(OrderByKind::All(_)) => {
+                return Err(Fault::unsupported("ORDER BY ALL").at(query));
+            }
+        };
+        let columns = match &*query.body {
+            SetExpr::Select(select) => {
+                let (body, columns) = self.select(select, order, parent)?;
+                text.push_str(&body);
+                columns
+            }
+            body => {
+                let (body, columns) = self.set(body, parent)?;
+                text.push_str(&body);
+                let keys = self.order_of_outputs(order, &columns)?;
+                if !keys.is_empty() {
+                    text.push_str(&format!(" ORDER BY {}", keys.join(",")));
+                }
+                columns
+            }
+        };
+        self.limit(query, parent, &mut text)?;
+        Ok((text, columns))
+    }
+
+    fn with(&mut self, query: &Query, parent: &Scope<'_>) -> Result<String, Fault> {
+        let Some(with) = &query.with else {
+            return Ok(String::new());
+        };
+        let mut parts = Vec::new();
+        for cte in &with.cte_tables {
+            let name = fold(&cte.alias.name);
+            let aliases: Vec<String> = cte.alias.columns.iter().map(|c| fold(&c.name)).collect();
+            let rename = |mut columns: Vec<Output>| {
+                for (column, alias) in columns.iter_mut().zip(&aliases) {
+                    column.name.clone_from(alias);
+                }
+                for column in &mut columns {
+                    if column.ty.kind == Type::UNKNOWN {
+                        column.ty = Type::TEXT.into();
+                    }
+                }
+                columns
+            };
+            let (text, columns) = match &*cte.query.body {
+                // The first part says what the columns are; only then the name has a meaning.
+                SetExpr::SetOperation { left, .. } if with.recursive => {
+                    let (_, columns) = self.set(left, parent)?;
+                    let columns = rename(columns);
+                    self.ctes.push(Cte {
+                        name: name.clone(),
+                        columns: columns.clone(),
+                    });
+                    let (text, again) = self.query(&cte.query, parent)?;
+                    self.ctes.pop();
+                    for (first, all) in columns.iter().zip(&again) {
+                        let loose = all.ty.kind == Type::UNKNOWN;
+                        if first.ty.kind != all.ty.kind && !loose {
+                            return Err(Fault::new(
+                                SqlState::DATATYPE_MISMATCH,
+                                format!(
+                                    "recursive query \"{name}\" column \"{}\" has type {} in non-recursive term but type {} overall",
+                                    first.name,
+                                    types::show(&first.ty.kind, -1),
+                                    types::show(&all.ty.kind, -1)
+                                ),
+                            )
+                            .with_hint("Cast the output of the non-recursive term to the correct type."));
+                        }
+                    }
+                    (text, columns)
+                }
+                SetExpr::Insert(_)
+                | SetExpr::Update(_)
+                | SetExpr::Delete(_)
+                | SetExpr::Merge(_) => {
+                    return Err(Fault::unsupported("a statement that changes data in WITH").at(cte));
+                }
+                _ => {
+                    let (text, columns) = self.query(&cte.query, parent)?;
+                    (text, rename(columns))
+                }
+            };
+            let names: Vec<String> = columns.iter().map(|c| quote(&c.name)).collect();
+            parts.push(format!("{}({}) AS ({text})", quote(&name), names.join(",")));
+            self.ctes.push(Cte { name, columns });
+        }
+        let recursive = if with.recursive { "RECURSIVE " } else { "" };
+        Ok(format!("WITH {recursive}{} ", parts.join(",")))
+    }
+
+    fn limit(&mut self, query: &Query, parent: &Scope<'_>, text: &mut String) -> Result<(), Fault> {
+        let (mut limit, mut offset) = (None, None);
+        match &query.limit_clause {
+            Some(LimitClause::LimitOffset {
+                limit: l,
+                offset: o,
+                ..
+            }) => (limit, offset) = (l.as_ref(), o.as_ref().map(|o| &o.value)),
+            Some(LimitClause::OffsetCommaLimit { .. }) => {
+                return Err(Fault::new(
+                    SqlState::SYNTAX_ERROR,
+                    "LIMIT #,# syntax is not supported",
+                )
+                .with_hint("Use separate LIMIT and OFFSET clauses."));
+            }
+            None => {}
+        }
+        let one = Expr::value(Value::Number("1".into(), false));
+        if let Some(fetch) = &query.fetch {
+            if fetch.with_ties || fetch.percent {
+                return Err(Fault::unsupported("FETCH WITH TIES").at(query));
+            }
+            limit = Some(fetch.quantity.as_ref().unwrap_or(&one));
+        }
+        if limit.is_none() && offset.is_none() {
+            return Ok(());
+        }
+        let mut bound = |expr: &Expr, word: u8| {
+            let sql = self.expr(expr, parent)?;
+            let sql = self.implicit(sql, &Type::INT8.into()).at(expr)?;
+            Ok::<_, Fault>(format!("pg_limit({},{word})", sql.text))
+        };
+        match limit {
+            Some(limit) => text.push_str(&format!(" LIMIT {}", bound(limit, 0)?)),
+            None => text.push_str(" LIMIT -1"),
+        }
+        if let Some(offset) = offset {
+            text.push_str(&format!(" OFFSET {}", bound(offset, 1)?));
+        }
+        Ok(())
+    }
+
+    /// UNION and its like, VALUES, queries in parentheses.
+    fn set(&mut self, body: &SetExpr, parent: &Scope<'_>) -> Result<(String, Vec<Output>), Fault> {
+        match body {
+            SetExpr::Select(select) => self.nest(|this| this.select(select, &[], parent)),
+            SetExpr::Query(query) => self.query(query, parent),
+            SetExpr::Values(values) => self.values(values, parent, None),
+            SetExpr::SetOperation {
+                op,
+                set_quantifier,
+                left,
+                right,
+            } => {
+                let word = match (op, set_quantifier) {
+                    (SetOperator::Union, SetQuantifier::All) => "UNION ALL",
+                    (SetOperator::Union, SetQuantifier::None | SetQuantifier::Distinct) => "UNION",
+                    (SetOperator::Intersect, SetQuantifier::None | SetQuantifier::Distinct) => {
+                        "INTERSECT"
+                    }
+                    (SetOperator::Except, SetQuantifier::None | SetQuantifier::Distinct) => {
+                        "EXCEPT"
+                    }
+                    _ => return Err(Fault::unsupported(format!("{op} {set_quantifier}"))),
+                };
+                let (left_text, left_columns) = self.nest(|this| this.set(left, parent))?;
+                let (right_text, right_columns) = self.nest(|this| this.set(right, parent))?;
+                if left_columns.len() != right_columns.len() {
+                    return Err(Fault::new(
+                        SqlState::SYNTAX_ERROR,
+                        format!("each {op} query must have the same number of columns"),
+                    )
+                    .at(&**right));
+                }
+                let mut columns = Vec::new();
+                for (l, r) in left_columns.iter().zip(&right_columns) {
+                    let kind = match (&l.ty.kind, &r.ty.kind) {
+                        (&Type::UNKNOWN, other) | (other, &Type::UNKNOWN) => other.clone(),
+                        (l, r) => operator::wider(l, r).ok_or_else(|| {
+                            Fault::new(
+                                SqlState::DATATYPE_MISMATCH,
+                                format!(
+                                    "{op} types {} and {} cannot be matched",
+                                    types::show(l, -1),
+                                    types::show(r, -1)
+                                ),
+                            )
+                            .at(&**right)
+                        })?,
+                    };
+                    let same = l.ty == r.ty;
+                    columns.push(Output {
+                        name: l.name.clone(),
+                        ty: if same { l.ty.clone() } else { kind.into() },
+                    });
+                }
+                let plain_left = matches!(**left, SetExpr::Select(_) | SetExpr::Values(_))
+                    || matches!(&**left, SetExpr::SetOperation { .. });
+                let plain_right = matches!(**right, SetExpr::Select(_) | SetExpr::Values(_));
+                let left = self.reshape(left_text, &left_columns, &columns, plain_left)?;
+                let right = self.reshape(right_text, &right_columns, &columns, plain_right)?;
+                Ok((format!("{left} {word} {right}"), columns))
+            }
+            SetExpr::Table(table) => {
+                let name = table.to_string();
+                let name = name.trim_start_matches("TABLE").trim();
+                Err(Fault::unsupported(format!("TABLE {name}")))
+            }
+            other => Err(Fault::unsupported(format!("the query {other}"))),
+        }
+    }
+
+    /// Brings the columns of a part to the types of the whole.
+    fn reshape(
+        &self,
+        text: String,
+        from: &[Output],
+        to: &[Output],
+        plain: bool,
+    ) -> Result<String, Fault> {
+        let same = from
+            .iter()
+            .zip(to)
+            .all(|(f, t)| types_agree(&f.ty.kind, &t.ty.kind));
+        if same {
+            return Ok(if plain {
+                text
+            } else {
+                format!("SELECT * FROM ({text})")
+            });
+        }
+        // By position: names may occur twice.
+        let names: Vec<String> = (0..from.len()).map(|i| format!("\"c{i}\"")).collect();
+        let mut items = Vec::new();
+        for ((f, t), name) in from.iter().zip(to).zip(&names) {
+            let kind = match f.ty.kind {
+                Type::UNKNOWN => Type::TEXT,
+                _ => f.ty.kind.clone(),
+            };
+            let sql = self.cast_now(Sql::new(name.clone(), kind), &t.ty, false)?;
+            items.push(format!("{} AS {}", sql.ordered(), quote(&t.name)));
+        }
+        Ok(format!(
+            "SELECT * FROM (WITH \"part\"({}) AS ({text}) SELECT {} FROM \"part\")",
+            names.join(","),
+            items.join(",")
+        ))
+    }
+
+    /// VALUES; in an INSERT its columns have the types of the table's.
+    pub(super) fn values(
+        &mut self,
+        values: &Values,
+        parent: &Scope<'_>,
+        targets: Option<&[(String, Ty)]>,
+    ) -> Result<(String, Vec<Output>), Fault> {
+        let width = values.rows.first().map_or(0, |row| row.content.len());
+        let mut columns: Vec<Vec<Sql>> = vec![Vec::new(); width];
+        for row in &values.rows {
+            if row.content.len() != width {
+                return Err(Fault::new(
+                    SqlState::SYNTAX_ERROR,
+                    "VALUES lists must all be the same length",
+                ));
+            }
+            for (i, expr) in row.content.iter().enumerate() {
+                let sql = self.expr(expr, parent)?;
+                let sql = match targets.and_then(|t| t.get(i)) {
+                    Some((name, ty)) => self.assign(sql, name, ty).at(expr)?,
+                    None => sql,
+                };
+                if let Some(column) = columns.get_mut(i) {
+                    column.push(sql);
+                }
+            }
+        }
+        let mut outputs = Vec::new();
+        let mut rows: Vec<Vec<String>> = vec![Vec::new(); values.rows.len()];
+        for (i, column) in columns.into_iter().enumerate() {
+            let unknown = column.iter().all(|s| *s.kind() == Type::UNKNOWN);
+            let (column, kind) = if unknown || targets.is_some() {
+                let kind = column.first().map_or(Type::UNKNOWN, |s| s.kind().clone());
+                (column, kind)
+            } else {
+                self.common(column, "VALUES")?
+            };
+            for (row, sql) in rows.iter_mut().zip(column) {
+                row.push(sql.text);
+            }
+            outputs.push(Output {
+                name: format!("column{}", i.saturating_add(1)),
+                ty: kind.into(),
+            });
+        }
+        let rows: Vec<String> = rows
+            .iter()
+            .map(|row| format!("({})", row.join(",")))
+            .collect();
+        Ok((format!("VALUES {}", rows.join(",")), outputs))
+    }
+
+    fn select(
+        &mut self,
+        select: &Select,
+        order: &[OrderByExpr],
+        parent: &Scope<'_>,
+    ) -> Result<(String, Vec<Output>), Fault> {
+        if select.into.is_some() {
+            return Err(Fault::unsupported("SELECT INTO").at(select));
+        }
+        if select.qualify.is_some() || select.top.is_some() || select.prewhere.is_some() {
+            return Err(Fault::unsupported("this clause of SELECT").at(select));
+        }
+        let mut scope = Scope::within(parent);
+        let mut from = self.from(&select.from, &mut scope)?;
+        let condition = match &select.selection {
+            Some(expr) => Some(self.clause_without_aggregates(expr, &scope, "WHERE")?),
+            None => None,
+        };
+        self.grouping = super::expr::Grouping::default();
+        let groups = self.groups(select, &scope)?;
+        self.grouping.keys.extend(groups.iter().cloned());
+        self.allow_dependent(&scope);
+
+        let mut items: Vec<(String, Sql)> = Vec::new();
+        for item in &select.projection {
+            self.item(item, &mut scope, &mut from, &mut items)?;
+        }
+        let having = match &select.having {
+            Some(expr) => {
+                self.grouping.aggregates = true;
+                Some(self.condition(expr, &scope, "HAVING")?.text)
+            }
+            None => None,
+        };
+        let outputs: Vec<Output> = items
+            .iter()
+            .map(|(name, sql)| Output {
+                name: name.clone(),
+                ty: sql.ty.clone(),
+            })
+            .collect();
+        let mut keys = Vec::new();
+        for key in order {
+            keys.push(self.order_key(key, &outputs, &scope)?);
+        }
+        self.check_grouping(!groups.is_empty())?;
+
+        let mut text = String::from("SELECT ");
+        match &select.distinct {
+            None | Some(Distinct::All) => {}
+            Some(Distinct::Distinct) => text.push_str("DISTINCT "),
+            Some(Distinct::On(_)) => {
+                return Err(Fault::unsupported("SELECT DISTINCT ON").at(select));
+            }
+        }
+        let items: Vec<String> = items
+            .iter()
+            .map(|(name, sql)| format!("{} AS {}", sql.ordered(), quote(name)))
+            .collect();
+        if items.is_empty() {
+            return Err(Fault::unsupported("a SELECT without columns").at(select));
+        }
+        text.push_str(&items.join(","));
+        if !from.is_empty() {
+            text.push_str(&format!(" FROM {from}"));
+        }
+        if let Some(condition) = condition {
+            text.push_str(&format!(" WHERE {condition}"));
+        }
+        if !groups.is_empty() {
+            text.push_str(&format!(" GROUP BY {}", groups.join(",")));
+        }
+        if let Some(having) = having {
+            if groups.is_empty() {
+                // SQLite wants a GROUP BY in front.
+                text.push_str(" GROUP BY NULL");
+            }
+            text.push_str(&format!(" HAVING {having}"));
+        }
+        let mut windows = Vec::new();
+        for window in &select.named_window {
+            let sqlparser::ast::NamedWindowExpr::WindowSpec(spec) = &window.1 else {
+                return Err(Fault::unsupported("this WINDOW clause").at(select));
+            };
+            windows.push(format!(
+                "{} AS ({})",
+                quote(&fold(&window.0)),
+                self.window(spec, &scope)?
+            ));
+        }
+        if !windows.is_empty() {
+            text.push_str(&format!(" WINDOW {}", windows.join(",")));
+        }
+        if !keys.is_empty() {
+            text.push_str(&format!(" ORDER BY {}", keys.join(",")));
+        }
+        Ok((text, outputs))
+    }
+
+    fn clause_without_aggregates(
+        &mut self,
+        expr: &Expr,
+        scope: &Scope<'_>,
+        clause: &str,
+    ) -> Result<String, Fault> {
+        self.grouping = super::expr::Grouping::default();
+        let sql = self.condition(expr, scope, clause)?;
+        if self.grouping.aggregates {
+            return Err(Fault::new(
+                SqlState::GROUPING_ERROR,
+                format!("aggregate functions are not allowed in {clause}"),
+            )
+            .at(expr));
+        }
+        Ok(sql.text)
+    }
+
+    fn groups(&mut self, select: &Select, scope: &Scope<'_>) -> Result<Vec<String>, Fault> {
+        let GroupByExpr::Expressions(exprs, modifiers) = &select.group_by else {
+            return Err(Fault::unsupported("GROUP BY ALL").at(select));
+        };
+        if !modifiers.is_empty() {
+            return Err(Fault::unsupported("this GROUP BY").at(select));
+        }
+        let mut groups = Vec::new();
+        for expr in exprs {
+            let named = |item: &SelectItem, name: &str| match item {
+                SelectItem::ExprWithAlias { expr, alias } if fold(alias) == name => {
+                    Some(expr.clone())
+                }
+                _ => None,
+            };
+            let target = match expr {
+                Expr::Value(value) => match &value.value {
+                    Value::Number(n, _) => {
+                        let item = n
+                            .parse::<usize>()
+                            .ok()
+                            .and_then(|n| n.checked_sub(1))
+                            .and_then(|n| select.projection.get(n));
+                        match item {
+                            Some(
+                                SelectItem::UnnamedExpr(expr)
+                                | SelectItem::ExprWithAlias { expr, .. },
+                            ) => expr.clone(),
+                            _ => {
+                                return Err(Fault::new(
+                                    SqlState::INVALID_COLUMN_REFERENCE,
+                                    format!("GROUP BY position {n} is not in select list"),
+                                )
+                                .at(expr));
+                            }
+                        }
+                    }
+                    _ => expr.clone(),
+                },
+                Expr::Identifier(ident) if scope.column(&fold(ident)).at_name(ident)?.is_none() => {
+                    select
+                        .projection
+                        .iter()
+                        .find_map(|item| named(item, &fold(ident)))
+                        .unwrap_or_else(|| expr.clone())
+                }
+                Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_) => {
+                    return Err(Fault::unsupported("GROUPING SETS").at(expr));
+                }
+                _ => expr.clone(),
+            };
+            let sql = self.expr(&target, scope)?;
+            groups.push(sql.ordered());
+            self.grouping.keys.push(sql.text);
+        }
+        if self.grouping.aggregates {
+            return Err(Fault::new(
+                SqlState::GROUPING_ERROR,
+                "aggregate functions are not allowed in GROUP BY",
+            )
+            .at(select));
+        }
+        self.grouping.bare = None;
+        Ok(groups)
+    }
+
+    /// A table whose primary key is grouped by may show its other columns.
+    fn allow_dependent(&mut self, scope: &Scope<'_>) {
+        for relation in &scope.relations {
+            let mut keys = relation.columns.iter().filter(|c| c.key).peekable();
+            if keys.peek().is_some() && keys.all(|k| self.grouping.keys.contains(&relation.sql(k)))
+            {
+                self.grouping.whole.push(relation.name.clone());
+            }
+        }
+    }
+
+    fn check_grouping(&self, grouped: bool) -> Result<(), Fault> {
+        match &self.grouping.bare {
+            Some((name, fault)) if grouped || self.grouping.aggregates => {
+                let mut fault = fault.clone();
+                fault.code = SqlState::GROUPING_ERROR;
+                fault.message = format!(
+                    "column \"{name}\" must appear in the GROUP BY clause or be used in an aggregate function"
+                )
+                .into();
+                Err(fault)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn item(
+        &mut self,
+        item: &SelectItem,
+        scope: &mut Scope<'_>,
+        from: &mut String,
+        items: &mut Vec<(String, Sql)>,
+    ) -> Result<(), Fault> {
+        match item {
+            SelectItem::UnnamedExpr(expr) => {
+                let sql = self.projected(expr, scope, from)?;
+                items.push((output_name(expr), sql));
+            }
+            SelectItem::ExprWithAlias { expr, alias } => {
+                let sql = self.projected(expr, scope, from)?;
+                items.push((fold(alias), sql));
+            }
+            SelectItem::Wildcard(_) => {
+                if scope.relations.is_empty() {
+                    return Err(Fault::new(
+                        SqlState::SYNTAX_ERROR,
+                        "SELECT * with no tables specified is not valid",
+                    )
+                    .at(item));
+                }
+                for relation in scope.relations.clone() {
+                    self.star(&relation, items, false);
+                }
+            }
+            SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
+                let (_, name) = object(name)?;
+                let relation = scope
+                    .relation(&name)
+                    .cloned()
+                    .ok_or_else(|| missing_from(&name).at(item))?;
+                self.star(&relation, items, true);
+            }
+            other => return Err(Fault::unsupported(other).at(other)),
+        }
+        Ok(())
+    }
+
+    fn star(&mut self, relation: &Relation, items: &mut Vec<(String, Sql)>, all: bool) {
+        for column in relation
+            .columns
+            .iter()
+            .filter(|c| !c.hidden || all && !c.system)
+        {
+            let sql = Sql::new(relation.sql(column), column.ty.clone());
+            self.note_column(&sql.text, &column.name, relation, None);
+            items.push((column.name.clone(), sql));
+        }
+    }
+
+    /// An item of the list; one that gives rows of its own joins FROM.
+    fn projected(
+        &mut self,
+        expr: &Expr,
+        scope: &mut Scope<'_>,
+        from: &mut String,
+    ) -> Result<Sql, Fault> {
+        if let Expr::Function(call) = expr
+            && function::gives_rows(call)
+        {
+            let alias = format!("{}#", output_name(expr));
+            let (text, relation) = self.table_function(call, scope, &alias)?;
+            if !from.is_empty() {
+                from.push_str(" CROSS JOIN ");
+            }
+            from.push_str(&text);
+            let column = relation
+                .columns
+                .first()
+                .map(|c| Sql::new(relation.sql(c), c.ty.clone()))
+                .ok_or_else(|| Fault::unsupported(expr))?;
+            let mut hidden = relation;
+            for column in &mut hidden.columns {
+                column.hidden = true;
+                column.system = true;
+            }
+            if scope.relations.iter().any(|r| r.name.ends_with('#')) {
+                return Err(Fault::unsupported("several functions that give rows").at(expr));
+            }
+            scope.add(hidden)?;
+            return Ok(column);
+        }
+        self.expr(expr, scope)
+    }
+
+    /// A key of ORDER BY: an output column by name or number, or an expression.
+    fn order_key(
+        &mut self,
+        key: &OrderByExpr,
+        outputs: &[Output],
+        scope: &Scope<'_>,
+    ) -> Result<String, Fault> {
+        if let Some(sql) = output_key(&key.expr, outputs)? {
+            return Ok(direction(&sql, key));
+        }
+        let sql = self.expr(&key.expr, scope)?;
+        Ok(direction(&sql, key))
+    }
+
+    fn order_of_outputs(
+        &self,
+        order: &[OrderByExpr],
+        outputs: &[Output],
+    ) -> Result<Vec<String>, Fault> {
+        order
+            .iter()
+            .map(|key| match output_key(&key.expr, outputs)? {
+                Some(sql) => Ok(direction(&sql, key)),
+                None => Err(Fault::new(
+                    SqlState::FEATURE_NOT_SUPPORTED,
+                    "invalid UNION/INTERSECT/EXCEPT ORDER BY clause",
+                )
+                .with_detail(
+                    "Only result column names can be used, not expressions or functions.".into(),
+                )
+                .at(key)),
+            })
+            .collect()
+    }
+
+    /// Keys of an ORDER BY that knows no output columns: of a window or an aggregate.
+    pub(super) fn order_by(
+        &mut self,
+        order: &[OrderByExpr],
+        scope: &Scope<'_>,
+    ) -> Result<String, Fault> {
+        let mut keys = Vec::new();
+        for key in order {
+            let sql = self.expr(&key.expr, scope)?;
+            keys.push(direction(&sql, key));
+        }
+        Ok(keys.join(","))
+    }
+}
+
+/// Whether the values of one type are kept as those of the other.
+fn types_agree(a: &Type, b: &Type) -> bool {
+    let text = |k: &Type| matches!(*k, Type::TEXT | Type::VARCHAR | Type::NAME | Type::UNKNOWN);
+    a == b
+        || text(a) && text(b)
+        || types::storage(a) == types::Storage::Integer
+            && types::storage(b) == types::Storage::Integer
+            && types::rank(a).is_some()
+            && types::rank(b).is_some()
+}
+
+fn output_key(expr: &Expr, outputs: &[Output]) -> Result<Option<Sql>, Fault> {
+    let at = |index: usize| {
+        outputs
+            .get(index)
+            .map(|o| Sql::new(index.saturating_add(1).to_string(), o.ty.clone()))
+    };
+    match expr {
+        Expr::Identifier(ident) => {
+            let name = fold(ident);
+            Ok(outputs.iter().position(|o| o.name == name).and_then(at))
+        }
+        Expr::Value(value) => match &value.value {
+            Value::Number(n, _) => n
+                .parse::<usize>()
+                .ok()
+                .and_then(|n| n.checked_sub(1))
+                .and_then(at)
+                .map(Some)
+                .ok_or_else(|| {
+                    Fault::new(
+                        SqlState::INVALID_COLUMN_REFERENCE,
+                        format!("ORDER BY position {n} is not in select list"),
+                    )
+                    .at(expr)
+                }),
+            _ => Ok(None),
+        },
+        _ => Ok(None),
+    }
+}
+
+/// PostgreSQL puts NULL behind everything, SQLite before.
+fn direction(sql: &Sql, key: &OrderByExpr) -> String {
+    use sqlparser::ast::OrderBySort;
+    let descending = matches!(key.options.sort, Some(OrderBySort::Desc));
+    let nulls_first = key.options.nulls_first.unwrap_or(descending);
+    let text = sql.ordered();
+    let word = if descending { " DESC" } else { "" };
+    if sql.not_null {
+        return format!("{text}{word}");
+    }
+    let nulls = if nulls_first { "FIRST" } else { "LAST" };
+    format!("{text}{word} NULLS {nulls}")
+}
+
+/// What PostgreSQL calls a column without an alias (parse_target.c, FigureColname).
+pub(super) fn output_name(expr: &Expr) -> String {
+    name_of(expr).unwrap_or_else(|| "?column?".into())
+}
+
+fn name_of(expr: &Expr) -> Option<String> {
+    Some(match expr {
+        Expr::Identifier(ident) => fold(ident),
+        Expr::CompoundIdentifier(parts) => fold(parts.last()?),
+        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => return name_of(inner),
+        Expr::CompoundFieldAccess { root, .. } => return name_of(root),
+        Expr::Function(call) => fold(call.name.0.last()?.as_ident()?),
+        Expr::Cast {
+            expr: inner,
+            data_type,
+            ..
+        } => match name_of(inner) {
+            Some(name) => name,
+            None => types::named(&data_type.to_string())
+                .map(|ty| ty.kind.name().trim_start_matches('_').to_owned())
+                .ok()?,
+        },
+        Expr::TypedString(typed) => types::named(&typed.data_type.to_string())
+            .map(|ty| ty.kind.name().to_owned())
+            .ok()?,
+        Expr::Interval(_) => "interval".into(),
+        Expr::Case { else_result, .. } => match else_result.as_deref().and_then(name_of) {
+            Some(name) => name,
+            None => "case".into(),
+        },
+        Expr::Exists { .. } => "exists".into(),
+        Expr::Array(_) => "array".into(),
+        Expr::Subquery(query) => match &*query.body {
+            SetExpr::Select(select) => match select.projection.first()? {
+                SelectItem::UnnamedExpr(expr) => return name_of(expr),
+                SelectItem::ExprWithAlias { alias, .. } => fold(alias),
+                _ => return None,
+            },
+            SetExpr::Values(_) => "column1".into(),
+            _ => return None,
+        },
+        Expr::Extract { .. } => "extract".into(),
+        Expr::Position { .. } => "position".into(),
+        Expr::Substring { .. } => "substring".into(),
+        Expr::Overlay { .. } => "overlay".into(),
+        Expr::Trim { trim_where, .. } => match trim_where {
+            Some(sqlparser::ast::TrimWhereField::Leading) => "ltrim".into(),
+            Some(sqlparser::ast::TrimWhereField::Trailing) => "rtrim".into(),
+            _ => "btrim".into(),
+        },
+        Expr::Ceil { .. } => "ceil".into(),
+        Expr::Floor { .. } => "floor".into(),
+        Expr::AtTimeZone { .. } => "timezone".into(),
+        Expr::Value(value) if matches!(value.value, Value::Boolean(_)) => "bool".into(),
+        _ => return None,
+    })
+}

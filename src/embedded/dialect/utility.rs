@@ -1,0 +1,378 @@
+//! Statements that are neither queries nor changes: transactions, settings, COPY and the rest.
+
+use postgres_types::Type;
+use sqlparser::ast::{
+    CloseCursor, ContextModifier, DiscardObject, Expr, ObjectName, Reset, SelectItem, Set,
+    Statement, TransactionAccessMode, TransactionIsolationLevel, TransactionMode, Value,
+};
+
+use crate::embedded::dialect::expr::{Translator, shorten};
+use crate::embedded::dialect::scope::{Scope, fold};
+use crate::embedded::dialect::types::{self, Ty};
+use crate::embedded::dialect::{Fault, Output, quote};
+use crate::error_response::SqlState;
+use crate::server::{Scope as SettingScope, SessionCommand};
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub(in crate::embedded) enum Plan {
+    /// It gives rows.
+    Query {
+        sql: String,
+        columns: Vec<Output>,
+    },
+    /// INSERT, UPDATE, DELETE; the columns are those of RETURNING.
+    Change {
+        sql: String,
+        columns: Option<Vec<Output>>,
+        tag: &'static str,
+    },
+    /// CREATE TABLE AS.
+    CreateAs {
+        sql: Vec<String>,
+        insert: String,
+    },
+    Schema {
+        sql: Vec<String>,
+        tag: String,
+    },
+    Begin {
+        read_only: bool,
+        isolation: Option<String>,
+        tag: &'static str,
+    },
+    Commit,
+    Rollback,
+    Savepoint(String),
+    Release(String),
+    RollbackTo(String),
+    /// SET, SHOW, LISTEN and their like.
+    Session(SessionCommand),
+    /// VACUUM: not within a transaction.
+    Alone {
+        sql: String,
+        tag: String,
+    },
+    /// Nothing to do, and perhaps something to tell.
+    Nothing {
+        tag: String,
+        notice: Option<String>,
+    },
+}
+
+impl Plan {
+    pub(super) fn skipped(tag: impl Into<String>, notice: String) -> Self {
+        Self::Nothing {
+            tag: tag.into(),
+            notice: Some(notice),
+        }
+    }
+
+    /// What its rows look like.
+    pub(in crate::embedded) fn columns(&self) -> Option<&[Output]> {
+        match self {
+            Self::Query { columns, .. } => Some(columns),
+            Self::Change { columns, .. } => columns.as_deref(),
+            _ => None,
+        }
+    }
+}
+
+fn nothing(tag: &str) -> Plan {
+    Plan::Nothing {
+        tag: tag.into(),
+        notice: None,
+    }
+}
+
+impl Translator<'_> {
+    pub(super) fn statement(&mut self, statement: &Statement) -> Result<Plan, Fault> {
+        Ok(match statement {
+            Statement::Query(query) => {
+                let (sql, columns) = self.query(query, &Scope::default())?;
+                let (sql, columns) = self.presented(sql, columns)?;
+                Plan::Query { sql, columns }
+            }
+            Statement::Insert(insert) => self.insert(insert)?,
+            Statement::Update(update) => self.update(update)?,
+            Statement::Delete(delete) => self.delete(delete)?,
+            Statement::CreateTable(create) => self.create_table(create)?,
+            Statement::CreateIndex(create) => self.create_index(create)?,
+            Statement::CreateView(create) => self.create_view(create)?,
+            Statement::AlterTable(alter) => self.alter_table(alter)?,
+            Statement::Truncate(truncate) => self.truncate(truncate)?,
+            Statement::Drop {
+                object_type,
+                if_exists,
+                names,
+                ..
+            } => self.drop(object_type, *if_exists, names)?,
+            Statement::StartTransaction { modes, begin, .. } => {
+                let mut plan = (false, None);
+                for mode in modes {
+                    match mode {
+                        TransactionMode::AccessMode(mode) => {
+                            plan.0 = *mode == TransactionAccessMode::ReadOnly;
+                        }
+                        TransactionMode::IsolationLevel(level) => plan.1 = Some(isolation(*level)),
+                    }
+                }
+                Plan::Begin {
+                    read_only: plan.0,
+                    isolation: plan.1,
+                    tag: if *begin { "BEGIN" } else { "START TRANSACTION" },
+                }
+            }
+            Statement::Commit { chain: false, .. } => Plan::Commit,
+            Statement::Rollback {
+                chain: false,
+                savepoint: None,
+            } => Plan::Rollback,
+            Statement::Rollback {
+                savepoint: Some(name),
+                ..
+            } => Plan::RollbackTo(fold(name)),
+            Statement::Savepoint { name } => Plan::Savepoint(fold(name)),
+            Statement::ReleaseSavepoint { name } => Plan::Release(fold(name)),
+            Statement::Set(set) => set_plan(set)?,
+            Statement::ShowVariable { variable } => {
+                let words: Vec<String> = variable.iter().map(fold).collect();
+                Plan::Session(SessionCommand::Show(match words.join(" ").as_str() {
+                    "all" => None,
+                    "transaction isolation level" => Some("transaction_isolation".into()),
+                    "time zone" => Some("timezone".into()),
+                    "session authorization" => Some("session_authorization".into()),
+                    _ => Some(words.join(".")),
+                }))
+            }
+            Statement::Reset(reset) => Plan::Session(SessionCommand::Reset(match &reset.reset {
+                Reset::ALL => None,
+                Reset::ConfigurationParameter(name) => Some(setting_name(name)),
+                Reset::SessionAuthorization => Some("session_authorization".into()),
+            })),
+            Statement::Discard { object_type } => Plan::Session(match object_type {
+                DiscardObject::ALL => SessionCommand::DiscardAll,
+                DiscardObject::PLANS => SessionCommand::DiscardPart("DISCARD PLANS"),
+                DiscardObject::SEQUENCES => SessionCommand::DiscardPart("DISCARD SEQUENCES"),
+                DiscardObject::TEMP => return Err(Fault::unsupported("DISCARD TEMP")),
+            }),
+            Statement::Deallocate { name, .. } => {
+                let all = name.quote_style.is_none() && fold(name) == "all";
+                Plan::Session(SessionCommand::Deallocate((!all).then(|| fold(name))))
+            }
+            Statement::Close { cursor } => match cursor {
+                CloseCursor::All => nothing("CLOSE CURSOR ALL"),
+                CloseCursor::Specific { name } => {
+                    return Err(Fault::new(
+                        SqlState::INVALID_CURSOR_NAME,
+                        format!("cursor \"{}\" does not exist", fold(name)),
+                    ));
+                }
+            },
+            Statement::LISTEN { channel } => Plan::Session(SessionCommand::Listen(fold(channel))),
+            Statement::UNLISTEN { channel } => {
+                let all = channel.quote_style.is_none() && channel.value == "*";
+                Plan::Session(SessionCommand::Unlisten((!all).then(|| fold(channel))))
+            }
+            Statement::NOTIFY { channel, payload } => Plan::Session(SessionCommand::Notify(
+                fold(channel),
+                payload.clone().unwrap_or_default(),
+            )),
+            Statement::Vacuum(vacuum) if vacuum.table_name.is_none() => Plan::Alone {
+                sql: "VACUUM".into(),
+                tag: "VACUUM".into(),
+            },
+            // SQLite keeps no dead rows to be cleared away.
+            Statement::Vacuum(_) => nothing("VACUUM"),
+            Statement::Analyze(_) => Plan::Schema {
+                sql: vec!["ANALYZE".into()],
+                tag: "ANALYZE".into(),
+            },
+            Statement::Explain {
+                analyze: false,
+                statement,
+                ..
+            } => {
+                let (Plan::Query { sql, .. } | Plan::Change { sql, .. }) =
+                    self.statement(statement)?
+                else {
+                    return Err(Fault::unsupported("EXPLAIN of this"));
+                };
+                Plan::Query {
+                    sql: format!("EXPLAIN QUERY PLAN {sql}"),
+                    columns: vec![Output {
+                        name: "QUERY PLAN".into(),
+                        ty: Type::TEXT.into(),
+                    }],
+                }
+            }
+            Statement::CreateSchema {
+                schema_name,
+                if_not_exists: true,
+                ..
+            } if schema_name.to_string() == "public" => nothing("CREATE SCHEMA"),
+            other => {
+                let text = other.to_string();
+                let words: Vec<&str> = text.split_whitespace().take(2).collect();
+                return Err(Fault::unsupported(shorten(&words.join(" "))).at(other));
+            }
+        })
+    }
+
+    /// Columns as clients see them: what stands for an object by its number is shown by name.
+    fn presented(
+        &self,
+        sql: String,
+        mut columns: Vec<Output>,
+    ) -> Result<(String, Vec<Output>), Fault> {
+        let named = |ty: &Ty| types::is_named(&ty.kind);
+        let sql = if columns.iter().any(|c| named(&c.ty)) {
+            let names: Vec<String> = (0..columns.len()).map(|i| format!("\"c{i}\"")).collect();
+            let items: Vec<String> = columns
+                .iter()
+                .zip(&names)
+                .map(|(c, name)| {
+                    let value = if named(&c.ty) {
+                        self.object_out(name, &c.ty.kind)
+                    } else {
+                        name.clone()
+                    };
+                    format!("{value} AS {}", quote(&c.name))
+                })
+                .collect();
+            format!(
+                "WITH \"part\"({}) AS ({sql}) SELECT {} FROM \"part\"",
+                names.join(","),
+                items.join(",")
+            )
+        } else {
+            sql
+        };
+        for column in &mut columns {
+            if column.ty.kind == Type::UNKNOWN || named(&column.ty) {
+                column.ty = Type::TEXT.into();
+            }
+        }
+        Ok((sql, columns))
+    }
+
+    /// A select list without FROM: RETURNING.
+    pub(super) fn list(
+        &mut self,
+        items: &[SelectItem],
+        scope: &mut Scope<'_>,
+    ) -> Result<(String, Vec<Output>), Fault> {
+        let mut found = Vec::new();
+        let mut from = String::new();
+        for item in items {
+            self.item(item, scope, &mut from, &mut found)?;
+        }
+        if !from.is_empty() || self.grouping.aggregates {
+            return Err(Fault::unsupported("this function in RETURNING"));
+        }
+        let mut texts = Vec::new();
+        let mut columns = Vec::new();
+        for (name, sql) in found {
+            let sql = self.settle_as(sql, &Type::TEXT)?;
+            texts.push(format!("{} AS {}", sql.text, quote(&name)));
+            columns.push(Output { name, ty: sql.ty });
+        }
+        Ok((texts.join(","), columns))
+    }
+}
+
+fn isolation(level: TransactionIsolationLevel) -> String {
+    level.to_string().to_lowercase()
+}
+
+fn setting_name(name: &ObjectName) -> String {
+    let parts: Vec<String> = name
+        .0
+        .iter()
+        .filter_map(|p| p.as_ident().map(fold))
+        .collect();
+    parts.join(".")
+}
+
+/// A setting's value as text; a list is joined with commas.
+fn setting_value(values: &[Expr]) -> Result<Option<String>, Fault> {
+    let mut parts = Vec::new();
+    for value in values {
+        parts.push(match value {
+            Expr::Value(value) => match &value.value {
+                Value::SingleQuotedString(s) | Value::EscapedStringLiteral(s) => s.clone(),
+                Value::Number(n, _) => n.clone(),
+                Value::Boolean(b) => if *b { "on" } else { "off" }.to_owned(),
+                other => other.to_string(),
+            },
+            Expr::Identifier(ident) if ident.value.eq_ignore_ascii_case("default") => {
+                return Ok(None);
+            }
+            Expr::Identifier(ident) => fold(ident),
+            Expr::UnaryOp { .. } | Expr::CompoundIdentifier(_) => value.to_string(),
+            other => return Err(Fault::unsupported(format!("SET to {other}")).at(other)),
+        });
+    }
+    Ok(Some(parts.join(", ")))
+}
+
+fn set_plan(set: &Set) -> Result<Plan, Fault> {
+    let one = |name: &str, value: Option<String>, local: bool| {
+        let scope = if local {
+            SettingScope::Transaction
+        } else {
+            SettingScope::Session
+        };
+        Plan::Session(SessionCommand::Set(scope, vec![(name.to_owned(), value)]))
+    };
+    Ok(match set {
+        Set::SingleAssignment {
+            scope,
+            variable,
+            values,
+            ..
+        } => one(
+            &setting_name(variable),
+            setting_value(values)?,
+            matches!(scope, Some(ContextModifier::Local)),
+        ),
+        Set::SetTimeZone { local, value } => {
+            let value = setting_value(std::slice::from_ref(value))?;
+            one("timezone", value.filter(|v| v != "local"), *local)
+        }
+        Set::SetNames { charset_name, .. } => {
+            one("client_encoding", Some(charset_name.value.clone()), false)
+        }
+        Set::SetNamesDefault {} => one("client_encoding", None, false),
+        Set::SetTransaction {
+            modes,
+            snapshot: None,
+            session,
+        } => {
+            let prefix = if *session {
+                "default_transaction"
+            } else {
+                "transaction"
+            };
+            let values = modes.iter().map(|mode| match mode {
+                TransactionMode::AccessMode(mode) => {
+                    let on = *mode == TransactionAccessMode::ReadOnly;
+                    let value = if on { "on" } else { "off" };
+                    (format!("{prefix}_read_only"), Some(value.to_owned()))
+                }
+                TransactionMode::IsolationLevel(level) => {
+                    (format!("{prefix}_isolation"), Some(isolation(*level)))
+                }
+            });
+            let scope = if *session {
+                SettingScope::Session
+            } else {
+                SettingScope::Transaction
+            };
+            Plan::Session(SessionCommand::Set(scope, values.collect()))
+        }
+        other => {
+            return Err(Fault::unsupported(shorten(&other.to_string())));
+        }
+    })
+}

@@ -1,0 +1,165 @@
+//! PostgreSQL's functions and operators, as functions of SQLite. Those that a client does not
+//! write itself begin with `pg_`.
+
+mod aggregate;
+mod arithmetic;
+mod collection;
+mod session;
+mod text;
+mod time;
+
+use std::fmt;
+
+use postgres_types::Type;
+use rusqlite::functions::{Context, FunctionFlags};
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, Error, Result};
+
+use crate::embedded::convert;
+use crate::embedded::dialect::{Fault, Ty};
+use crate::error_response::SqlState;
+pub(super) use session::{Alarm, SessionInfo};
+
+/// A function of values that are not NULL.
+type Strict = fn(&[ValueRef<'_>]) -> Result<Value, Fault>;
+
+/// Name, number of arguments (−1 for any), function.
+type Table = &'static [(&'static str, i32, Strict)];
+
+/// What all functions have: they may stand in views, defaults and checks.
+const PURE: FunctionFlags = FunctionFlags::SQLITE_UTF8
+    .union(FunctionFlags::SQLITE_DETERMINISTIC)
+    .union(FunctionFlags::SQLITE_INNOCUOUS);
+
+/// Makes all of them known to a connection.
+pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()> {
+    for table in [
+        arithmetic::FUNCTIONS,
+        collection::FUNCTIONS,
+        text::FUNCTIONS,
+        time::FUNCTIONS,
+    ] {
+        for (name, arguments, function) in table {
+            strict(connection, name, *arguments, PURE, *function)?;
+        }
+    }
+    // These see NULL.
+    for (name, function) in text::LOOSE.iter().chain(collection::LOOSE) {
+        connection.create_scalar_function(*name, -1, PURE, move |context| {
+            function(&arguments(context)).map_err(fail)
+        })?;
+    }
+    aggregate::register(connection)?;
+    session::register(connection, info)?;
+    connection.create_collation("pg_numeric", crate::embedded::number::compare)?;
+    connection.create_collation("pg_interval", time::compare_intervals)
+}
+
+fn strict(
+    connection: &Connection,
+    name: &str,
+    count: i32,
+    flags: FunctionFlags,
+    function: Strict,
+) -> Result<()> {
+    connection.create_scalar_function(name, count, flags, move |context| {
+        let arguments = arguments(context);
+        if arguments.contains(&ValueRef::Null) {
+            return Ok(Value::Null);
+        }
+        function(&arguments).map_err(fail)
+    })
+}
+
+fn arguments<'c>(context: &'c Context<'_>) -> Vec<ValueRef<'c>> {
+    (0..context.len()).map(|i| context.get_raw(i)).collect()
+}
+
+/// A fault on its way through SQLite, which knows nothing but a text.
+#[derive(Debug)]
+struct Carried(Fault);
+
+/// Separates the parts; no text of SQLite's has it.
+const MARK: char = '\u{1}';
+
+impl fmt::Display for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(fault) = self;
+        let detail = fault.detail().unwrap_or_default();
+        write!(
+            f,
+            "{MARK}{}{MARK}{detail}{MARK}{}",
+            fault.code,
+            fault.message()
+        )
+    }
+}
+
+impl std::error::Error for Carried {}
+
+pub(super) fn fail(fault: Fault) -> Error {
+    Error::UserFunctionError(Box::new(Carried(fault)))
+}
+
+/// The fault in an error text, if it carries one.
+pub(super) fn carried(text: &str) -> Option<Fault> {
+    let mut parts = text.splitn(4, MARK).skip(1);
+    let code = SqlState::new(parts.next()?)?;
+    let detail = parts.next()?.to_owned();
+    let fault = Fault::new(code, parts.next()?.to_owned());
+    Some(if detail.is_empty() {
+        fault
+    } else {
+        fault.with_detail(detail)
+    })
+}
+
+fn text<'v>(arguments: &[ValueRef<'v>], index: usize) -> std::borrow::Cow<'v, str> {
+    match arguments.get(index) {
+        Some(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => String::from_utf8_lossy(bytes),
+        Some(ValueRef::Integer(n)) => n.to_string().into(),
+        Some(ValueRef::Real(x)) => convert::show_float(*x, false).into(),
+        Some(ValueRef::Null) | None => "".into(),
+    }
+}
+
+fn integer(arguments: &[ValueRef<'_>], index: usize) -> i64 {
+    match arguments.get(index) {
+        Some(ValueRef::Integer(n)) => *n,
+        Some(ValueRef::Text(bytes)) => std::str::from_utf8(bytes)
+            .ok()
+            .and_then(|t| t.parse().ok())
+            .unwrap_or(0),
+        _ => 0,
+    }
+}
+
+/// A type that the translation put in as a number.
+fn kind(arguments: &[ValueRef<'_>], index: usize) -> Type {
+    u32::try_from(integer(arguments, index))
+        .ok()
+        .and_then(Type::from_oid)
+        .unwrap_or(Type::TEXT)
+}
+
+fn value<'v>(arguments: &[ValueRef<'v>], index: usize) -> ValueRef<'v> {
+    arguments.get(index).copied().unwrap_or(ValueRef::Null)
+}
+
+fn boolean(value: bool) -> Value {
+    Value::Integer(value.into())
+}
+
+/// `pg_cast(value, from, to, modifier, explicit)`.
+fn cast(arguments: &[ValueRef<'_>]) -> Result<Value, Fault> {
+    let to = Ty {
+        kind: kind(arguments, 2),
+        modifier: i32::try_from(integer(arguments, 3)).unwrap_or(-1),
+    };
+    convert::cast(
+        value(arguments, 0),
+        &kind(arguments, 1),
+        &to,
+        integer(arguments, 4) != 0,
+    )
+}

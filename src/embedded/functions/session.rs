@@ -1,0 +1,227 @@
+//! Functions about the session, the server and the clock.
+
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::functions::{Context, FunctionFlags};
+use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, Error, Result, ffi};
+
+use crate::embedded::catalog::OWNER;
+use crate::embedded::dialect::Fault;
+use crate::embedded::functions::fail;
+use crate::embedded::{array, context, datetime};
+use crate::error_response::{ErrorResponse, SqlState};
+use crate::server::{SERVER_VERSION, Scope, SessionContext};
+
+/// What the functions of a session tell.
+#[derive(Clone, Debug)]
+pub(in crate::embedded) struct SessionInfo {
+    pub(in crate::embedded) database: String,
+    pub(in crate::embedded) user: String,
+    pub(in crate::embedded) process_id: i32,
+    pub(in crate::embedded) started: Timestamp,
+    pub(in crate::embedded) context: SessionContext,
+    pub(in crate::embedded) alarm: Arc<Alarm>,
+}
+
+/// Wakes a sleeping statement.
+#[derive(Debug, Default)]
+pub(in crate::embedded) struct Alarm {
+    rung: Mutex<bool>,
+    changed: Condvar,
+}
+
+impl Alarm {
+    pub(in crate::embedded) fn ring(&self) {
+        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.changed.notify_all();
+    }
+
+    /// To be called before a statement starts.
+    pub(in crate::embedded) fn reset(&self) {
+        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = false;
+    }
+
+    /// Sleeps; false if it was woken.
+    fn sleep(&self, time: Duration) -> bool {
+        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
+        let (rung, _) = self
+            .changed
+            .wait_timeout_while(rung, time, |rung| !*rung)
+            .unwrap_or_else(PoisonError::into_inner);
+        !*rung
+    }
+}
+
+/// A server's own error, as a function's.
+fn refused(error: &ErrorResponse) -> Error {
+    fail(Fault::new(error.code(), error.message().to_owned()))
+}
+
+fn stamp(time: Timestamp) -> Result<Value> {
+    datetime::keep_timestamptz(time.as_microsecond())
+        .map(Value::Text)
+        .map_err(fail)
+}
+
+pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()> {
+    // Not the same for every row, and harmless in a default.
+    let plain = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
+    // Only where a client writes it itself, never in a view or trigger.
+    let direct = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
+    let version = format!(
+        "PostgreSQL {SERVER_VERSION} (pgtls {}, SQLite {})",
+        env!("CARGO_PKG_VERSION"),
+        rusqlite::version()
+    );
+    let constant = |name: &str, value: Value| {
+        connection.create_scalar_function(name, 0, plain, move |_| Ok(value.clone()))
+    };
+    let text = |s: &str| Value::Text(s.to_owned());
+    constant("version", Value::Text(version))?;
+    constant("current_database", text(&info.database))?;
+    constant("pg_current_schema", text("public"))?;
+    constant("pg_current_user", text(&info.user))?;
+    constant("pg_session_user", text(&info.user))?;
+    constant("pg_backend_pid", Value::Integer(info.process_id.into()))?;
+    constant("pg_client_encoding", text("UTF8"))?;
+    constant("pg_void", text(""))?;
+    constant("pg_postmaster_start_time", stamp(info.started)?)?;
+
+    let clock = |name: &str, time: fn() -> Result<Value>| {
+        connection.create_scalar_function(name, 0, plain, move |_| time())
+    };
+    clock("now", || stamp(context::transaction_time()))?;
+    clock("statement_timestamp", || stamp(context::statement_time()))?;
+    clock("clock_timestamp", || stamp(context::now()))?;
+    clock("timeofday", || stamp(context::now()))?;
+    clock("pg_current_date", || {
+        let wall = context::zone().to_datetime(context::transaction_time());
+        Ok(Value::Text(datetime::show_date(wall.date())))
+    })?;
+    clock("pg_localtimestamp", local)?;
+    clock("pg_localtime", || match local()? {
+        Value::Text(text) => Ok(Value::Text(
+            text.split_once(' ')
+                .map(|(_, t)| t.to_owned())
+                .unwrap_or_default(),
+        )),
+        other => Ok(other),
+    })?;
+    clock("pg_random", || {
+        let bits = getrandom::u64().map_err(|e| {
+            fail(Fault::new(
+                SqlState::INTERNAL_ERROR,
+                format!("no random numbers: {e}"),
+            ))
+        })?;
+        Ok(Value::Real((bits >> 11) as f64 / (1_u64 << 53) as f64))
+    })?;
+    clock("gen_random_uuid", || {
+        let mut bytes = [0_u8; 16];
+        getrandom::fill(&mut bytes).map_err(|e| {
+            fail(Fault::new(
+                SqlState::INTERNAL_ERROR,
+                format!("no random numbers: {e}"),
+            ))
+        })?;
+        // RFC 9562, version 4.
+        let [_, _, _, _, _, _, seven, _, nine, ..] = &mut bytes;
+        *seven = *seven & 0x0f | 0x40;
+        *nine = *nine & 0x3f | 0x80;
+        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
+        Ok(Value::Text(
+            [
+                part(0..8),
+                part(8..12),
+                part(12..16),
+                part(16..20),
+                part(20..32),
+            ]
+            .join("-"),
+        ))
+    })?;
+    connection.create_scalar_function("current_schemas", 1, plain, |c| {
+        let all = c.get::<i64>(0)? != 0;
+        let names = if all {
+            &["pg_catalog", "public"][..]
+        } else {
+            &["public"]
+        };
+        let names: Vec<_> = names.iter().map(|n| Some((*n).to_owned())).collect();
+        Ok(Value::Text(array::show(&names)))
+    })?;
+    let user = info.user.clone();
+    connection.create_scalar_function("pg_get_userbyid", 1, plain, move |c| {
+        Ok(match c.get_raw(0) {
+            ValueRef::Integer(OWNER) => user.clone(),
+            other => format!("unknown (OID={})", text_of(other)),
+        })
+    })?;
+    let session = info.context.clone();
+    connection.create_scalar_function("current_setting", -1, direct, move |c| {
+        let missing_ok = c.len() > 1 && c.get::<i64>(1)? != 0;
+        match session.setting(&c.get::<String>(0)?) {
+            Ok(value) => Ok(Value::Text(value)),
+            Err(_) if missing_ok => Ok(Value::Null),
+            Err(error) => Err(refused(&error)),
+        }
+    })?;
+    let session = info.context.clone();
+    connection.create_scalar_function("set_config", 3, direct, move |c| {
+        let scope = if c.get::<i64>(2)? != 0 {
+            Scope::Transaction
+        } else {
+            Scope::Session
+        };
+        let value: Option<String> = c.get(1)?;
+        session
+            .set(&c.get::<String>(0)?, &value.unwrap_or_default(), scope)
+            .map(Value::Text)
+            .map_err(|e| refused(&e))
+    })?;
+    let session = info.context.clone();
+    connection.create_scalar_function("pg_notify", 2, direct, move |c| {
+        let payload: Option<String> = c.get(1)?;
+        session
+            .notify(&c.get::<String>(0)?, &payload.unwrap_or_default())
+            .map(|()| Value::Text(String::new()))
+            .map_err(|e| refused(&e))
+    })?;
+    let alarm = Arc::clone(&info.alarm);
+    connection.create_scalar_function("pg_sleep", 1, direct, move |c| sleep(c, &alarm))
+}
+
+fn local() -> Result<Value> {
+    let wall = context::zone().to_datetime(context::transaction_time());
+    datetime::to_micros(wall)
+        .and_then(datetime::show_timestamp)
+        .map(Value::Text)
+        .map_err(fail)
+}
+
+fn text_of(value: ValueRef<'_>) -> String {
+    match value {
+        ValueRef::Integer(n) => n.to_string(),
+        ValueRef::Text(text) => String::from_utf8_lossy(text).into_owned(),
+        _ => String::new(),
+    }
+}
+
+fn sleep(context: &Context<'_>, alarm: &Alarm) -> Result<&'static str> {
+    let Some(seconds) = context.get::<Option<f64>>(0)? else {
+        return Ok("");
+    };
+    let time = Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX);
+    if alarm.sleep(time) {
+        Ok("")
+    } else {
+        Err(Error::SqliteFailure(
+            ffi::Error::new(ffi::SQLITE_INTERRUPT),
+            None,
+        ))
+    }
+}

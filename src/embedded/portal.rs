@@ -1,0 +1,158 @@
+//! What is being run: statements that give their rows bit by bit.
+
+use std::sync::Arc;
+
+use async_channel::Sender;
+use postgres_types::Type;
+use rusqlite::types::Value as Kept;
+use rusqlite::{CachedStatement, Connection};
+use sqlparser::ast::Statement;
+
+use crate::embedded::dialect::{Output, Script, Translated, Ty};
+use crate::embedded::error::respond;
+use crate::embedded::schema::SqliteSchema;
+use crate::embedded::value;
+use crate::error_response::ErrorResponse;
+use crate::server::{Event, RowFormat, Rows, Value};
+
+/// Pieces of a result, and whether they are the last.
+pub(super) struct Batch {
+    pub(super) events: Vec<Event>,
+    pub(super) end: Option<Result<(), ErrorResponse>>,
+}
+
+/// A statement that was prepared: how it was translated, and for which state of the schema.
+#[derive(Debug)]
+pub(super) struct PreparedStatement {
+    /// None if there was nothing but blanks and comments.
+    pub(super) statement: Option<Statement>,
+    pub(super) script: Script,
+    pub(super) declared: Vec<Option<Type>>,
+    pub(super) translated: Option<Translated>,
+    pub(super) version: (i64, i64),
+    pub(super) needs_catalog: bool,
+}
+
+/// What a portal runs.
+pub(super) enum Source {
+    /// A simple query: its statements from `next` on.
+    Script {
+        script: Script,
+        next: usize,
+        any: bool,
+    },
+    /// A prepared statement with its parameters, until it is started.
+    Bound {
+        statement: Arc<PreparedStatement>,
+        parameters: Option<Vec<Value<'static>>>,
+        format: RowFormat,
+    },
+    /// It cannot be run.
+    Failed(Option<ErrorResponse>),
+}
+
+/// A portal on its thread.
+pub(super) struct Portal<'c> {
+    pub(super) source: Source,
+    pub(super) running: Option<Running<'c>>,
+    pub(super) reply: Sender<Batch>,
+}
+
+/// A statement between its first row and its last.
+///
+/// Rows borrow their statement, so they cannot be kept beside it. They are forgotten between two
+/// batches, and asked for again: SQLite goes on where it was, until it is reset.
+pub(super) struct Running<'c> {
+    statement: CachedStatement<'c>,
+    columns: Vec<Ty>,
+    rows: Rows,
+    tag: &'static str,
+    count: u64,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        // Rows that are dropped reset their statement.
+        drop(self.statement.raw_query());
+    }
+}
+
+impl<'c> Running<'c> {
+    /// Makes the statement ready to give rows.
+    pub(super) fn new(
+        connection: &'c Connection,
+        sql: &str,
+        parameters: &[Kept],
+        columns: &[Output],
+        format: &RowFormat,
+        tag: &'static str,
+    ) -> rusqlite::Result<Self> {
+        let mut statement = connection.prepare_cached(sql)?;
+        bind(&mut statement, parameters)?;
+        Ok(Self {
+            statement,
+            columns: columns.iter().map(|c| c.ty.clone()).collect(),
+            rows: Rows::new(format),
+            tag,
+            count: 0,
+        })
+    }
+
+    /// Gives up to `wanted` rows, or as many as make a full batch; true at the end.
+    pub(super) fn fetch(
+        &mut self,
+        wanted: u64,
+        schema: &SqliteSchema<'_>,
+        events: &mut Vec<Event>,
+    ) -> Result<bool, ErrorResponse> {
+        let explain = self.columns.len() == 1 && self.statement.column_count() == 4;
+        let mut rows = self.statement.raw_query();
+        let mut given = 0_u64;
+        loop {
+            if given >= wanted || self.rows.is_full() {
+                std::mem::forget(rows);
+                if !self.rows.is_empty() {
+                    events.push(Event::Rows(self.rows.take()));
+                }
+                return Ok(false);
+            }
+            let Some(row) = rows.next().map_err(|e| respond(&e, Some(schema)))? else {
+                break;
+            };
+            let mut fault = None;
+            let values = self.columns.iter().enumerate().map(|(i, ty)| {
+                // EXPLAIN QUERY PLAN has its text in the fourth column.
+                let raw = row.get_ref(if explain { 3 } else { i });
+                let raw = raw.unwrap_or(rusqlite::types::ValueRef::Null);
+                value::of(raw, ty).unwrap_or_else(|f| {
+                    fault = Some(f);
+                    Value::Null
+                })
+            });
+            self.rows.push(values)?;
+            if let Some(fault) = fault {
+                return Err(fault.respond(None));
+            }
+            given = given.saturating_add(1);
+            self.count = self.count.saturating_add(1);
+        }
+        if !self.rows.is_empty() {
+            events.push(Event::Rows(self.rows.take()));
+        }
+        events.push(Event::Complete(format!("{} {}", self.tag, self.count)));
+        Ok(true)
+    }
+}
+
+/// Gives a statement its parameters.
+pub(super) fn bind(
+    statement: &mut CachedStatement<'_>,
+    parameters: &[Kept],
+) -> rusqlite::Result<()> {
+    // A parameter that the statement does not use after translation has no place in it.
+    let count = statement.parameter_count();
+    for (i, value) in parameters.iter().take(count).enumerate() {
+        statement.raw_bind_parameter(i.saturating_add(1), value)?;
+    }
+    Ok(())
+}

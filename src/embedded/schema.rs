@@ -1,0 +1,237 @@
+//! The tables there are, by SQLite's own accounts of them.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use rusqlite::{Connection, OptionalExtension};
+
+use crate::embedded::catalog;
+use crate::embedded::dialect::types::{self, Ty};
+use crate::embedded::dialect::{
+    Fault, NOT_NULL_KEY, Schema, Table, TableColumn, VIEW_TYPES, quote,
+};
+use crate::embedded::error::fault;
+use crate::error_response::SqlState;
+
+/// Tables remembered, at most.
+const MAX_CACHE: usize = 1_000;
+
+/// The schema as one connection sees it.
+pub(super) struct SqliteSchema<'c> {
+    connection: &'c Connection,
+    cache: RefCell<Cache>,
+    /// Whether a system catalog was asked for since the last look.
+    system: RefCell<bool>,
+}
+
+#[derive(Default)]
+struct Cache {
+    version: (i64, i64),
+    tables: HashMap<(&'static str, String), Option<Rc<Table>>>,
+}
+
+impl<'c> SqliteSchema<'c> {
+    pub(super) fn new(connection: &'c Connection) -> Self {
+        Self {
+            connection,
+            cache: RefCell::default(),
+            system: RefCell::new(false),
+        }
+    }
+
+    /// Changes whenever a table does.
+    pub(super) fn version(&self) -> rusqlite::Result<(i64, i64)> {
+        let read = |sql: &str| -> rusqlite::Result<i64> {
+            self.connection
+                .prepare_cached(sql)?
+                .query_row([], |r| r.get(0))
+        };
+        Ok((
+            read("PRAGMA main.schema_version")?,
+            read("PRAGMA temp.schema_version")?,
+        ))
+    }
+
+    /// To be called before a statement is translated: forgets what is no longer so.
+    pub(super) fn refresh(&self) -> rusqlite::Result<()> {
+        let version = self.version()?;
+        let mut cache = self.cache.borrow_mut();
+        if cache.version != version || cache.tables.len() > MAX_CACHE {
+            cache.version = version;
+            cache.tables.clear();
+        }
+        self.system.replace(false);
+        Ok(())
+    }
+
+    /// Whether the statement at hand reads a system catalog.
+    pub(super) fn needs_catalog(&self) -> bool {
+        *self.system.borrow()
+    }
+
+    pub(super) fn find(
+        &self,
+        database: &'static str,
+        name: &str,
+    ) -> rusqlite::Result<Option<Rc<Table>>> {
+        let key = (database, name.to_owned());
+        if let Some(known) = self.cache.borrow().tables.get(&key) {
+            return Ok(known.clone());
+        }
+        let found = self.read(database, name)?.map(Rc::new);
+        self.cache.borrow_mut().tables.insert(key, found.clone());
+        Ok(found)
+    }
+
+    /// The name of the unique constraint or index of these columns.
+    pub(super) fn unique_name(&self, table: &str, columns: &[&str]) -> String {
+        let keys: Vec<String> = match self.find("main", table) {
+            Ok(Some(found)) => found
+                .columns
+                .iter()
+                .filter(|c| c.key)
+                .map(|c| c.name.clone())
+                .collect(),
+            _ => Vec::new(),
+        };
+        if keys.iter().map(String::as_str).eq(columns.iter().copied()) {
+            return format!("{table}_pkey");
+        }
+        self.index_of(table, columns)
+            .ok()
+            .flatten()
+            .unwrap_or_else(|| format!("{table}_{}_key", columns.join("_")))
+    }
+
+    /// The unique index that was made by name.
+    fn index_of(&self, table: &str, columns: &[&str]) -> rusqlite::Result<Option<String>> {
+        self.connection
+            .prepare_cached(
+                "SELECT l.name FROM pragma_index_list(?1) l WHERE l.\"unique\" AND l.origin='c' AND \
+                 (SELECT group_concat(i.name) FROM pragma_index_info(l.name) i)=?2",
+            )?
+            .query_row([table, &columns.join(",")], |r| r.get(0))
+            .optional()
+    }
+
+    fn read(&self, database: &'static str, name: &str) -> rusqlite::Result<Option<Table>> {
+        if name.starts_with("sqlite_") {
+            return Ok(None);
+        }
+        let sql = format!(
+            "SELECT type, sql FROM \"{database}\".sqlite_schema WHERE name=?1 AND type IN ('table','view')"
+        );
+        let row: Option<(String, String)> = self
+            .connection
+            .prepare_cached(&sql)?
+            .query_row([name], |r| Ok((r.get(0)?, r.get(1)?)))
+            .optional()?;
+        let Some((kind, sql)) = row else {
+            return Ok(None);
+        };
+        let view = kind == "view";
+        let view_types = view.then(|| view_types(&sql)).flatten().unwrap_or_default();
+        let mut statement = self.connection.prepare_cached(
+            "SELECT name, type, \"notnull\", dflt_value, pk, hidden FROM pragma_table_xinfo(?1, ?2)",
+        )?;
+        let mut rows = statement.query([name, database])?;
+        let mut columns: Vec<TableColumn> = Vec::new();
+        let mut keys = 0_u32;
+        while let Some(row) = rows.next()? {
+            let name: String = row.get(0)?;
+            let declared: String = row.get::<_, Option<String>>(1)?.unwrap_or_default();
+            let key = row.get::<_, i64>(4)? > 0;
+            keys += u32::from(key);
+            let hidden: i64 = row.get(5)?;
+            let ty = view_types
+                .get(columns.len())
+                .cloned()
+                .unwrap_or_else(|| types::declared(&declared));
+            columns.push(TableColumn {
+                counts: key && declared.eq_ignore_ascii_case("integer"),
+                ty,
+                not_null: row.get::<_, i64>(2)? != 0,
+                default: row.get(3)?,
+                generated: hidden >= 2,
+                key,
+                name,
+            });
+        }
+        for column in &mut columns {
+            column.counts &= keys == 1;
+            if column.counts {
+                let quoted = quote(&column.name);
+                let bounded = |low: i64| sql.contains(&format!("{quoted} BETWEEN {low} AND"));
+                if bounded(i32::MIN.into()) {
+                    column.ty = postgres_types::Type::INT4.into();
+                } else if bounded(i16::MIN.into()) {
+                    column.ty = postgres_types::Type::INT2.into();
+                }
+            }
+            column.not_null |= column.counts || column.key && sql.contains(NOT_NULL_KEY);
+        }
+        let system = database == "pg_catalog" || database == "information_schema";
+        Ok(Some(Table {
+            sql: format!("\"{database}\".{}", quote(name)),
+            name: name.to_owned(),
+            view,
+            system,
+            columns,
+        }))
+    }
+}
+
+/// The columns' types, which a view carries in a comment.
+fn view_types(sql: &str) -> Option<Vec<Ty>> {
+    let (_, tail) = sql.split_once(VIEW_TYPES)?;
+    let (list, _) = tail.split_once("*/")?;
+    Some(list.split(';').map(types::declared).collect())
+}
+
+impl Schema for SqliteSchema<'_> {
+    fn table(&self, namespace: Option<&str>, name: &str) -> Result<Option<Rc<Table>>, Fault> {
+        let places: &[&'static str] = match namespace {
+            None => &["temp", "pg_catalog", "main"],
+            Some("public" | "main") => &["main"],
+            Some("temp" | "pg_temp") => &["temp"],
+            Some("pg_catalog") => &["pg_catalog"],
+            Some("information_schema") => &["information_schema"],
+            Some(other) => {
+                return Err(Fault::new(
+                    SqlState::UNDEFINED_TABLE,
+                    format!("relation \"{other}.{name}\" does not exist"),
+                ));
+            }
+        };
+        for place in places {
+            if let Some(table) = self.find(place, name).map_err(|e| fault(&e))? {
+                if table.system {
+                    self.system.replace(true);
+                }
+                return Ok(Some(table));
+            }
+        }
+        Ok(None)
+    }
+
+    fn index_exists(&self, name: &str) -> Result<bool, Fault> {
+        let found = self
+            .connection
+            .prepare_cached(
+                "SELECT 1 FROM main.sqlite_schema WHERE type='index' AND name=?1 \
+                 UNION ALL SELECT 1 FROM temp.sqlite_schema WHERE type='index' AND name=?1",
+            )
+            .and_then(|mut s| s.exists([name]));
+        found.map_err(|e| fault(&e))
+    }
+
+    fn use_catalog(&self) {
+        self.system.replace(true);
+    }
+}
+
+/// Makes the catalogs' tables, empty.
+pub(super) fn attach(connection: &Connection) -> rusqlite::Result<()> {
+    catalog::create(connection)
+}

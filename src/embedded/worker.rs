@@ -1,0 +1,581 @@
+//! The thread of a session: it does what it is told, one thing after the other.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use rusqlite::types::Value as Kept;
+use sqlparser::ast::Statement;
+
+use crate::embedded::catalog::{self, Facts};
+use crate::embedded::context;
+use crate::embedded::dialect::{Output, Plan, Script, Translated, quote, translate};
+use crate::embedded::error::respond;
+use crate::embedded::portal::{Batch, Portal, PreparedStatement, Running, Source, bind};
+use crate::embedded::schema::SqliteSchema;
+use crate::embedded::transaction::Transaction;
+use crate::embedded::value;
+use crate::error_response::{ErrorResponse, SqlState};
+use crate::server::{Event, RowFormat, Scope, Type, Value};
+
+/// Runs a session's statements.
+pub(super) struct Worker<'c> {
+    connection: &'c Connection,
+    schema: SqliteSchema<'c>,
+    facts: Facts,
+    pub(super) transaction: Transaction,
+    portals: HashMap<u64, Portal<'c>>,
+}
+
+/// What one statement needs to know of how it is run.
+struct Run<'a> {
+    statement: &'a Statement,
+    script: &'a Script,
+    parameters: Vec<Value<'static>>,
+    /// None in a simple query: text, and the columns are told.
+    format: Option<&'a RowFormat>,
+    prepared: Option<&'a PreparedStatement>,
+    /// Other statements may follow in the same transaction.
+    together: bool,
+}
+
+impl<'c> Worker<'c> {
+    pub(super) fn new(connection: &'c Connection, facts: Facts) -> Self {
+        Self {
+            connection,
+            schema: SqliteSchema::new(connection),
+            facts,
+            transaction: Transaction::default(),
+            portals: HashMap::new(),
+        }
+    }
+
+    pub(super) fn open(&mut self, id: u64, portal: Portal<'c>) {
+        self.portals.insert(id, portal);
+    }
+
+    pub(super) fn close(&mut self, id: u64) {
+        let Some(portal) = self.portals.remove(&id) else {
+            return;
+        };
+        // A simple query that is not wanted to its end is not kept either.
+        let unfinished = matches!(portal.source, Source::Script { .. });
+        drop(portal);
+        if unfinished && self.transaction.implicit {
+            self.abort();
+        }
+    }
+
+    /// Parses and translates one statement.
+    pub(super) fn prepare(
+        &self,
+        sql: &str,
+        declared: Vec<Option<Type>>,
+    ) -> Result<PreparedStatement, ErrorResponse> {
+        let mut script = Script::parse(sql)?;
+        if script.statements.len() > 1 {
+            return Err(ErrorResponse::error(
+                SqlState::SYNTAX_ERROR,
+                "cannot insert multiple commands into a prepared statement",
+            ));
+        }
+        let statement = script.statements.pop();
+        if let Some(statement) = &statement
+            && self.transaction.failed
+            && !ends_block(statement)
+        {
+            return Err(in_failed_block());
+        }
+        let translated = statement
+            .as_ref()
+            .map(|s| self.translate(s, &script, &declared))
+            .transpose()?;
+        Ok(PreparedStatement {
+            needs_catalog: self.schema.needs_catalog(),
+            version: self.schema.version().map_err(|e| respond(&e, None))?,
+            statement,
+            script,
+            declared,
+            translated,
+        })
+    }
+
+    fn translate(
+        &self,
+        statement: &Statement,
+        script: &Script,
+        declared: &[Option<Type>],
+    ) -> Result<Translated, ErrorResponse> {
+        self.begin_statement();
+        self.schema.refresh().map_err(|e| respond(&e, None))?;
+        translate(statement, &self.schema, declared).map_err(|f| f.respond(Some(script)))
+    }
+
+    fn begin_statement(&self) {
+        let zone = self.facts.info.context.setting("TimeZone");
+        if let Ok(zone) = zone {
+            context::set_zone(&zone);
+        }
+        context::begin_statement(self.transaction.is_open());
+    }
+
+    /// Goes on with a portal until `rows` rows are there, or a batch is full, or it ends.
+    /// `tell` is called before the answer is given.
+    pub(super) fn next(&mut self, id: u64, rows: u64, tell: &dyn Fn(&Self)) {
+        let mut events = Vec::new();
+        let Some(mut portal) = self.portals.remove(&id) else {
+            return;
+        };
+        let result = self.advance(&mut portal, rows, &mut events);
+        let end = match result {
+            Ok(false) => None,
+            Ok(true) => Some(Ok(())),
+            Err(error) => {
+                portal.running = None;
+                self.abort();
+                Some(Err(error))
+            }
+        };
+        let reply = portal.reply.clone();
+        if end.is_none() {
+            self.portals.insert(id, portal);
+        }
+        tell(self);
+        // Nobody there to hear it is fine.
+        let _ = reply.send_blocking(Batch { events, end });
+    }
+
+    /// True at the end.
+    fn advance(
+        &mut self,
+        portal: &mut Portal<'c>,
+        rows: u64,
+        events: &mut Vec<Event>,
+    ) -> Result<bool, ErrorResponse> {
+        loop {
+            if let Some(running) = &mut portal.running {
+                if !running.fetch(rows, &self.schema, events)? {
+                    return Ok(false);
+                }
+                portal.running = None;
+            }
+            match &mut portal.source {
+                Source::Failed(error) => {
+                    return error.take().map_or(Ok(true), Err);
+                }
+                Source::Bound {
+                    statement,
+                    parameters,
+                    format,
+                } => {
+                    let Some(parameters) = parameters.take() else {
+                        return Ok(true);
+                    };
+                    let statement = Arc::clone(statement);
+                    let Some(ast) = &statement.statement else {
+                        events.push(Event::Empty);
+                        return Ok(true);
+                    };
+                    let run = Run {
+                        statement: ast,
+                        script: &statement.script,
+                        parameters,
+                        format: Some(format),
+                        prepared: Some(&statement),
+                        together: true,
+                    };
+                    portal.running = self.run(run, events)?;
+                }
+                Source::Script { script, next, any } => {
+                    let Some(statement) = script.statements.get(*next) else {
+                        if !*any {
+                            events.push(Event::Empty);
+                        }
+                        self.end_query()?;
+                        return Ok(true);
+                    };
+                    (*next, *any) = (next.saturating_add(1), true);
+                    let run = Run {
+                        statement,
+                        script,
+                        parameters: Vec::new(),
+                        format: None,
+                        prepared: None,
+                        together: script.statements.len() > 1,
+                    };
+                    portal.running = self.run(run, events)?;
+                }
+            }
+        }
+    }
+
+    /// Starts a statement; what has rows goes on in what this gives.
+    fn run(
+        &mut self,
+        run: Run<'_>,
+        events: &mut Vec<Event>,
+    ) -> Result<Option<Running<'c>>, ErrorResponse> {
+        if self.transaction.failed && !ends_block(run.statement) {
+            return Err(in_failed_block());
+        }
+        let owned;
+        let (translated, needs_catalog) = match run.prepared {
+            Some(prepared) if self.fresh(prepared)? => {
+                self.begin_statement();
+                (prepared.translated.as_ref(), prepared.needs_catalog)
+            }
+            prepared => {
+                let declared = prepared.map(|p| p.declared.as_slice()).unwrap_or_default();
+                let again = self.translate(run.statement, run.script, declared)?;
+                same_columns(prepared, &again)?;
+                owned = again;
+                (Some(&owned), self.schema.needs_catalog())
+            }
+        };
+        let Some(translated) = translated else {
+            return Ok(None);
+        };
+        if run.format.is_none() && !translated.parameters.is_empty() {
+            return Err(ErrorResponse::error(
+                SqlState::UNDEFINED_PARAMETER,
+                "there is no parameter $1",
+            ));
+        }
+        if needs_catalog {
+            catalog::refresh(self.connection, &self.schema, &self.facts)
+                .map_err(|e| respond(&e, None))?;
+        }
+        let parameters: Vec<Kept> = run
+            .parameters
+            .into_iter()
+            .zip(&translated.parameters)
+            .map(|(v, kind)| value::kept(v, kind))
+            .collect::<Result<_, _>>()
+            .map_err(|f| f.respond(None))?;
+        self.execute(
+            &translated.plan,
+            &parameters,
+            run.format,
+            run.together,
+            events,
+        )
+    }
+
+    /// Whether a prepared statement's translation still holds.
+    fn fresh(&self, prepared: &PreparedStatement) -> Result<bool, ErrorResponse> {
+        let version = self.schema.version().map_err(|e| respond(&e, None))?;
+        Ok(prepared.version == version)
+    }
+
+    fn execute(
+        &mut self,
+        plan: &Plan,
+        parameters: &[Kept],
+        format: Option<&RowFormat>,
+        together: bool,
+        events: &mut Vec<Event>,
+    ) -> Result<Option<Running<'c>>, ErrorResponse> {
+        let complete =
+            |events: &mut Vec<Event>, tag: &str| events.push(Event::Complete(tag.into()));
+        match plan {
+            Plan::Query { sql, columns } => {
+                return self
+                    .rows(sql, parameters, columns, format, "SELECT", events)
+                    .map(Some);
+            }
+            Plan::Change { sql, columns, tag } => {
+                let verb = tag.split(' ').next().unwrap_or_default();
+                self.may_write(verb)?;
+                if together {
+                    self.begin_implicit()?;
+                }
+                if let Some(columns) = columns {
+                    return self
+                        .rows(sql, parameters, columns, format, tag, events)
+                        .map(Some);
+                }
+                let count = self.write(sql, parameters)?;
+                events.push(Event::Complete(format!("{tag} {count}")));
+            }
+            Plan::CreateAs { sql, insert } => {
+                self.may_write("CREATE TABLE AS")?;
+                self.begin_implicit()?;
+                for sql in sql {
+                    self.write(sql, &[])?;
+                }
+                let count = self.write(insert, &[])?;
+                events.push(Event::Complete(format!("SELECT {count}")));
+                self.end_single(together)?;
+            }
+            Plan::Schema { sql, tag } => {
+                self.may_write(tag)?;
+                if together || sql.len() > 1 {
+                    self.begin_implicit()?;
+                }
+                for sql in sql {
+                    self.write(sql, &[])?;
+                }
+                self.end_single(together)?;
+                complete(events, tag);
+            }
+            Plan::Alone { sql, tag } => {
+                if self.transaction.is_open() || together && format.is_none() {
+                    return Err(ErrorResponse::error(
+                        SqlState::ACTIVE_SQL_TRANSACTION,
+                        format!("{tag} cannot run inside a transaction block"),
+                    ));
+                }
+                self.write(sql, &[])?;
+                complete(events, tag);
+            }
+            Plan::Begin {
+                read_only,
+                isolation,
+                tag,
+            } => {
+                if self.transaction.block {
+                    events.push(Event::Notice(ErrorResponse::warning(
+                        SqlState::ACTIVE_SQL_TRANSACTION,
+                        "there is already a transaction in progress",
+                    )));
+                } else {
+                    // Within an implicit transaction BEGIN makes it the client's own.
+                    self.begin_implicit()?;
+                    (self.transaction.block, self.transaction.implicit) = (true, false);
+                }
+                let settings = [
+                    isolation.as_deref().map(|i| ("transaction_isolation", i)),
+                    read_only.then_some(("transaction_read_only", "on")),
+                ];
+                for (name, value) in settings.into_iter().flatten() {
+                    self.facts
+                        .info
+                        .context
+                        .set(name, value, Scope::Transaction)?;
+                }
+                complete(events, tag);
+            }
+            Plan::Commit | Plan::Rollback => {
+                let open = self.transaction.block || self.transaction.implicit;
+                if !self.transaction.block {
+                    events.push(Event::Notice(ErrorResponse::warning(
+                        SqlState::NO_ACTIVE_SQL_TRANSACTION,
+                        "there is no transaction in progress",
+                    )));
+                }
+                let commit = matches!(plan, Plan::Commit) && !self.transaction.failed;
+                if open {
+                    self.end(commit)?;
+                }
+                let word = if commit || !open && matches!(plan, Plan::Commit) {
+                    "COMMIT"
+                } else {
+                    "ROLLBACK"
+                };
+                complete(events, word);
+            }
+            Plan::Savepoint(name) | Plan::Release(name) | Plan::RollbackTo(name) => {
+                self.savepoint(plan, name, events)?;
+            }
+            Plan::Session(command) => {
+                let columns = command.columns();
+                let context = &self.facts.info.context;
+                let text = context.text_format(columns.as_deref().unwrap_or_default());
+                events.extend(command.run(context, format.unwrap_or(&text))?);
+            }
+            Plan::Nothing { tag, notice } => {
+                if let Some(text) = notice {
+                    events.push(Event::Notice(ErrorResponse::notice(text.clone())));
+                }
+                complete(events, tag);
+            }
+        }
+        Ok(None)
+    }
+
+    fn rows(
+        &self,
+        sql: &str,
+        parameters: &[Kept],
+        columns: &[Output],
+        format: Option<&RowFormat>,
+        tag: &'static str,
+        events: &mut Vec<Event>,
+    ) -> Result<Running<'c>, ErrorResponse> {
+        let text;
+        let format = match format {
+            Some(format) => format,
+            None => {
+                let columns: Vec<_> = columns.iter().map(value::column).collect();
+                text = self.facts.info.context.text_format(&columns);
+                events.push(Event::Columns(columns));
+                &text
+            }
+        };
+        Running::new(self.connection, sql, parameters, columns, format, tag)
+            .map_err(|e| respond(&e, Some(&self.schema)))
+    }
+
+    /// Runs a statement that gives no rows; how many it changed.
+    fn write(&self, sql: &str, parameters: &[Kept]) -> Result<usize, ErrorResponse> {
+        let run = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            bind(&mut statement, parameters)?;
+            statement.raw_execute()
+        };
+        run().map_err(|e| respond(&e, Some(&self.schema)))
+    }
+
+    fn begin_implicit(&mut self) -> Result<(), ErrorResponse> {
+        self.transaction
+            .begin_implicit(self.connection)
+            .map_err(|e| respond(&e, None))
+    }
+
+    /// Ends what several steps of one statement needed.
+    fn end_single(&mut self, together: bool) -> Result<(), ErrorResponse> {
+        if !together && self.transaction.implicit {
+            self.end(true)?;
+        }
+        Ok(())
+    }
+
+    fn may_write(&self, verb: &str) -> Result<(), ErrorResponse> {
+        let read_only = self.facts.info.context.setting("transaction_read_only");
+        if read_only.is_ok_and(|v| v == "on") {
+            return Err(ErrorResponse::error(
+                SqlState::READ_ONLY_SQL_TRANSACTION,
+                format!("cannot execute {verb} in a read-only transaction"),
+            ));
+        }
+        Ok(())
+    }
+
+    fn savepoint(
+        &mut self,
+        plan: &Plan,
+        name: &str,
+        events: &mut Vec<Event>,
+    ) -> Result<(), ErrorResponse> {
+        let (sql, tag) = match plan {
+            Plan::Savepoint(_) => ("SAVEPOINT", "SAVEPOINT"),
+            Plan::Release(_) => ("RELEASE", "RELEASE"),
+            _ => ("ROLLBACK TO", "ROLLBACK"),
+        };
+        if !self.transaction.block {
+            let what = match plan {
+                Plan::Savepoint(_) => "SAVEPOINT",
+                Plan::Release(_) => "RELEASE SAVEPOINT",
+                _ => "ROLLBACK TO SAVEPOINT",
+            };
+            return Err(ErrorResponse::error(
+                SqlState::NO_ACTIVE_SQL_TRANSACTION,
+                format!("{what} can only be used in transaction blocks"),
+            ));
+        }
+        if matches!(plan, Plan::RollbackTo(_)) {
+            self.drop_running();
+        }
+        self.connection
+            .execute_batch(&format!("{sql} {}", quote(name)))
+            .map_err(|e| match e {
+                rusqlite::Error::SqliteFailure(_, Some(text)) if text.contains("no such") => {
+                    ErrorResponse::error(
+                        SqlState::new("3B001").unwrap_or(SqlState::UNDEFINED_OBJECT),
+                        format!("savepoint \"{name}\" does not exist"),
+                    )
+                }
+                e => respond(&e, None),
+            })?;
+        let context = &self.facts.info.context;
+        match plan {
+            Plan::Savepoint(_) => context.savepoint(name),
+            Plan::Release(_) => context.release(name),
+            _ => {
+                context.rollback_to(name);
+                self.transaction.failed = false;
+            }
+        }
+        events.push(Event::Complete(tag.into()));
+        Ok(())
+    }
+
+    /// Open statements would keep a transaction from ending.
+    fn drop_running(&mut self) {
+        for portal in self.portals.values_mut() {
+            if portal.running.take().is_some() {
+                portal.source = Source::Failed(Some(ErrorResponse::error(
+                    SqlState::INVALID_CURSOR_NAME,
+                    "the portal ended with its transaction",
+                )));
+            }
+        }
+    }
+
+    fn end(&mut self, commit: bool) -> Result<(), ErrorResponse> {
+        self.drop_running();
+        let ended = self.transaction.end(self.connection, commit);
+        let context = &self.facts.info.context;
+        if commit && ended.is_ok() {
+            context.commit();
+        } else {
+            context.rollback();
+        }
+        ended.map_err(|e| respond(&e, Some(&self.schema)))
+    }
+
+    /// The end of a simple query.
+    fn end_query(&mut self) -> Result<(), ErrorResponse> {
+        if self.transaction.implicit {
+            return self.end(true);
+        }
+        Ok(())
+    }
+
+    /// The end of what was run through the extended protocol.
+    pub(super) fn sync(&mut self) -> Result<(), ErrorResponse> {
+        if self.transaction.block {
+            return Ok(());
+        }
+        self.end(true)
+    }
+
+    /// Something failed.
+    pub(super) fn abort(&mut self) {
+        if self.transaction.block {
+            self.transaction.failed = true;
+            self.drop_running();
+        } else if let Err(error) = self.end(false) {
+            tracing::debug!(target: "pgtls::sqlite", ?error, "rollback");
+        }
+    }
+}
+
+fn ends_block(statement: &Statement) -> bool {
+    matches!(
+        statement,
+        Statement::Commit { .. } | Statement::Rollback { .. }
+    )
+}
+
+fn in_failed_block() -> ErrorResponse {
+    ErrorResponse::error(
+        SqlState::IN_FAILED_SQL_TRANSACTION,
+        "current transaction is aborted, commands ignored until end of transaction block",
+    )
+}
+
+/// Clients were told what the columns are.
+fn same_columns(
+    prepared: Option<&PreparedStatement>,
+    again: &Translated,
+) -> Result<(), ErrorResponse> {
+    let before = prepared.and_then(|p| p.translated.as_ref());
+    match before {
+        Some(before) if before.plan.columns() != again.plan.columns() => Err(ErrorResponse::error(
+            SqlState::FEATURE_NOT_SUPPORTED,
+            "cached plan must not change result type",
+        )),
+        _ => Ok(()),
+    }
+}
