@@ -11,6 +11,8 @@
 //! - [`Handshake`] joins it with TLS: raw bytes on both sides, and a [`Session`] at the end.
 //! - [`FrontDoor`] is what all connections share: the configuration in force ([`SslConfig`]) and
 //!   the number of sessions.
+//! - [`AuthMethod`] is how clients prove who they are, [`SecretStore`] where their secrets are;
+//!   [`MemoryStore`] and [`UserFile`] are two.
 //! - [`AccessRules`] and [`IdentMaps`] are pg_hba.conf and pg_ident.conf: who may come in, and how.
 //! - [`runtimes`] has an adapter for each runtime: `accept` for your own server, `Serve` for
 //!   [`PgServer`].

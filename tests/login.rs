@@ -14,12 +14,14 @@
 mod common;
 
 use std::io::Read as _;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::raw::{Raw, message, startup};
 use common::{Certs, PATIENCE, Said, Server, embedded, psql};
 use pgtls::{
     AuthMethod, MemoryStore, PgServerBuilder, Secret, SecretStore, SslConfig, SslMode, StoreError,
+    UserFile,
 };
 
 const PASSWORD: &str = "pässwörd\u{a0}Ⅳ ©";
@@ -236,6 +238,54 @@ fn tokio_postgres_logs_in_with_every_method() {
             }
         }
     }
+}
+
+#[test]
+fn a_server_takes_users_or_a_store() {
+    let server = Server::start(
+        PgServerBuilder::new()
+            .auth_method(AuthMethod::ScramSha256)
+            .user("alice", PASSWORD)
+            .user("bob", "other"),
+        embedded(),
+    );
+    assert!(log_in(&server, "", PASSWORD).ok);
+    assert!(!log_in(&server, "", "other").ok);
+    let both = PgServerBuilder::new()
+        .user("alice", PASSWORD)
+        .secret_store(MemoryStore::new());
+    let empty = PgServerBuilder::new().user("alice", "");
+    for (builder, words) in [
+        (both, "give either a store or users"),
+        (empty, "user \"alice\": the password is empty"),
+    ] {
+        let error = builder.build(Arc::new(embedded())).map(|_| ()).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+        assert!(!format!("{error:?}").contains(PASSWORD));
+    }
+}
+
+/// What is changed while the server runs counts from the next login on.
+#[test]
+fn users_come_and_go_while_the_server_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("userlist.txt");
+    let write = |secret: &str| std::fs::write(&path, format!("\"alice\" \"{secret}\"\n")).unwrap();
+    write("one");
+    let users = UserFile::load(&path).unwrap();
+    let builder = PgServerBuilder::new()
+        .auth_method(AuthMethod::ScramSha256)
+        .secret_store(users.clone());
+    let server = Server::start(builder, embedded());
+    assert!(log_in(&server, "", "one").ok);
+    write(&Secret::scram_sha_256(PASSWORD).unwrap().to_postgres());
+    users.reload().unwrap();
+    assert!(!log_in(&server, "", "one").ok);
+    assert!(log_in(&server, "", PASSWORD).ok);
+    write("");
+    users.reload().unwrap();
+    let said = log_in(&server, "", PASSWORD);
+    assert!(!said.ok && said.err.contains(WRONG), "{said:?}");
 }
 
 /// A store that does what it should not.
