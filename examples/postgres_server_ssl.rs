@@ -140,10 +140,12 @@ fn run(args: &Args) -> Result<(), Box<dyn Error>> {
     let listeners = server.bind()?;
     let address = listeners.local_addr()?;
     println!("listening on {address}");
+    let user = args.user.first().and_then(|pair| pair.split_once('='));
+    let user = user.map_or("postgres", |(name, _)| name);
     println!("try:");
     for mode in ["require", "prefer", "disable"] {
         let (host, port) = (address.ip(), address.port());
-        println!("  psql \"sslmode={mode} host={host} port={port} user=postgres\" -c 'select 1+1'");
+        println!("  psql \"sslmode={mode} host={host} port={port} user={user}\" -c 'select 1+1'");
     }
     println!("mode {}; stop with Ctrl-C", args.ssl_mode);
     serve(&server, listeners, args.runtime)

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::raw::{Raw, message, startup};
-use common::{Certs, PATIENCE, Said, Server, embedded, psql};
+use common::{Certs, PATIENCE, Runtime, Said, Server, embedded, psql};
 use pgtls::{
     AuthMethod, MemoryStore, PgServerBuilder, Secret, SecretStore, SslConfig, SslMode, StoreError,
     UserFile,
@@ -321,11 +321,10 @@ fn a_store_that_fails_lets_nobody_in() {
         (Bad::PanicsAtOnce, refused),
         (Bad::NeverAnswers, "end"),
     ] {
-        for method in [
-            AuthMethod::Password,
-            AuthMethod::Md5,
-            AuthMethod::ScramSha256,
-        ] {
+        // Each runtime once, and each method on the first.
+        let methods = [AuthMethod::Md5, AuthMethod::ScramSha256].map(|m| (Runtime::ALL[0], m));
+        let runtimes = Runtime::ALL.iter().map(|on| (*on, AuthMethod::Password));
+        for (on, method) in runtimes.chain(methods) {
             let builder = PgServerBuilder::new()
                 .auth_method(method)
                 .login_timeout(match store {
@@ -333,14 +332,44 @@ fn a_store_that_fails_lets_nobody_in() {
                     Bad::Errs | Bad::Panics | Bad::PanicsAtOnce => PATIENCE,
                 })
                 .secret_store(store);
-            let server = Server::start(builder, embedded());
+            let server = Server::start_on(on, builder, embedded());
             let mut client = Raw::plain(&server);
             // The password is there before it is asked for.
             let mut bytes = startup(&[("user", "alice")]);
             bytes.extend(message(b'p', b"secret\0"));
             client.send(&bytes);
-            assert_eq!(client.story(), story, "{method:?}");
+            assert_eq!(client.story(), story, "{on:?} {method:?}");
         }
+    }
+}
+
+/// A store that answers from a thread of its own.
+struct Slow;
+
+impl SecretStore for Slow {
+    async fn secret(&self, _: &str) -> Result<Option<Secret>, StoreError> {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            let _ = tell.send(scram_secret());
+        });
+        told.await.map(Some).map_err(StoreError::new)
+    }
+}
+
+#[test]
+fn a_store_may_take_its_time_on_every_runtime() {
+    for on in Runtime::ALL {
+        let builder = PgServerBuilder::new()
+            .auth_method(AuthMethod::ScramSha256)
+            .secret_store(Slow);
+        let server = Server::start_on(*on, builder, embedded());
+        // Meanwhile others get their turn.
+        let said = std::thread::scope(|scope| {
+            let logins = [(); 3].map(|()| scope.spawn(|| log_in(&server, "", PASSWORD)));
+            logins.map(|login| login.join().unwrap())
+        });
+        assert!(said.iter().all(|said| said.ok), "{on:?}: {said:?}");
     }
 }
 
