@@ -677,12 +677,27 @@ impl FrontDoor {
         let store = self.shared.secrets.as_deref();
         let decided = self.access().decide(knock, store).await;
         let requirement = decided.unwrap_or_else(|| Requirement::new(self.shared.auth_method));
+        if requirement.wants_certificate() && question.tls().is_some() && !self.has_root_store() {
+            let words =
+                "client certificates can only be checked if a root certificate store is available";
+            let words = ErrorResponse::fatal(SqlState::CONFIG_FILE_ERROR, words);
+            return Answer::Require(requirement.but_refuse(words));
+        }
         Answer::Require(match (requirement.method, peer) {
             (AuthMethod::Peer, Peer::Unix(Some(who))) => match who.system_name() {
                 Some(name) => requirement.system_name(name),
                 None => requirement,
             },
             _ => requirement,
+        })
+    }
+
+    /// Whether there are CAs that client certificates are checked against.
+    fn has_root_store(&self) -> bool {
+        self.shared.config.as_ref().is_none_or(|config| {
+            let hosts = config.hosts.iter().map(|(_, certificate)| certificate);
+            let mut all = hosts.chain([&config.certificate]);
+            all.any(|certificate| certificate.ca.is_some())
         })
     }
 

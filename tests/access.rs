@@ -20,7 +20,7 @@ use common::raw::startup;
 use common::{Certs, Server, embedded, psql, run};
 use pgtls::{
     AccessRules, AuthMethod, FrontDoor, IdentMaps, LoginEvent, MemoryStore, Output, Peer,
-    PgServerBuilder, Secret, SslMode,
+    PgServerBuilder, Secret, SslConfig, SslMode,
 };
 
 fn server(certs: &Certs, mode: SslMode, rules: &str) -> Server {
@@ -297,6 +297,25 @@ fn each_rule_has_its_method() {
     let with = format!("sslcert={} sslkey={}", cert.display(), key.display());
     let options = format!("sslmode=require dbname=both user=ann password=right {with}");
     check(&server, &options, wrong);
+}
+
+#[test]
+fn a_certificate_cannot_be_checked_without_a_ca() {
+    let certs = Certs::new();
+    let rules = "hostssl all ann all cert\nhostssl all bob all trust clientcert=verify-ca";
+    let without_ca = SslConfig::new(
+        SslMode::Prefer,
+        certs.made.server_cert(),
+        certs.made.server_key(),
+    );
+    let builder = PgServerBuilder::new()
+        .ssl_config(without_ca)
+        .access_rules(AccessRules::parse(rules).unwrap());
+    let server = Server::start(builder, embedded());
+    let no_ca =
+        "FATAL:  client certificates can only be checked if a root certificate store is available";
+    check(&server, "sslmode=require user=ann", Some(no_ca));
+    check(&server, "sslmode=require user=bob", Some(no_ca));
 }
 
 #[cfg(unix)]

@@ -66,7 +66,8 @@ impl Rule {
 
     /// Adds a database: a name, `/` and a regular expression, or one of the words `all`,
     /// `sameuser` (named as the user), `samerole` (named as a role the user is a member of) and
-    /// `replication` (physical replication, which `all` does not mean).
+    /// `replication` (physical replication, which `all` does not mean). One that is named like
+    /// such a word is `/^all$`.
     #[must_use]
     pub fn database(mut self, name: &str) -> Self {
         self.databases.push(Token::plain(name));

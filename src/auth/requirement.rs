@@ -74,6 +74,20 @@ impl Requirement {
         requirement
     }
 
+    /// The same rule, but nobody gets in by it.
+    pub(crate) fn but_refuse(self, words: ErrorResponse) -> Self {
+        Self {
+            certificate: ClientCertificate::Optional,
+            method: AuthMethod::Reject,
+            refusal: Some(Box::new(words)),
+            ..self
+        }
+    }
+
+    pub(crate) fn wants_certificate(&self) -> bool {
+        self.method == AuthMethod::Cert || self.certificate >= ClientCertificate::Required
+    }
+
     /// The name by which the system knows the process at the other end, for [`AuthMethod::Peer`].
     /// Without it nobody gets in by that method.
     #[must_use]
