@@ -15,7 +15,7 @@ use super::accept::accept_since;
 use super::listen::{self, Bound, Listeners};
 use super::stream::Stream;
 use super::{Accepted, Runtime, with_scratch};
-use crate::server::{Database, DatabaseSession, QuerySession, Turn};
+use crate::server::{Database, DatabaseSession, QuerySession, StatementTimer, Turn};
 use crate::{ErrorResponse, Peer, PgServer, SqlState};
 
 /// Read at once from a session. Most queries are short.
@@ -229,7 +229,11 @@ where
 {
     let mut idle_since = None;
     loop {
-        match guarded(session.advance()).await {
+        let turn = match session.statement_timer() {
+            None => guarded(session.advance()).await,
+            Some(timer) => timed::<R, _>(&timer, guarded(session.advance())).await,
+        };
+        match turn {
             Ok(Turn::Close) => return Ok(()),
             Ok(Turn::Send(bytes)) => {
                 idle_since = None;
@@ -263,6 +267,24 @@ where
                 let mut farewell = Vec::new();
                 internal_error().put(&mut farewell);
                 return send(stream, &farewell).await;
+            }
+        }
+    }
+}
+
+/// Interrupts a statement that takes too long. What waits for the client to read begins anew; in a
+/// pipeline a statement may get up to twice the time.
+async fn timed<R: Runtime, T>(timer: &StatementTimer, turn: impl Future<Output = T>) -> T {
+    let mut turn = pin!(turn);
+    loop {
+        let statement = timer.statement();
+        match first(turn.as_mut(), R::sleep(timer.limit())).await {
+            First::Left(turn) => return turn,
+            // The time was that of several.
+            First::Right(()) if timer.statement() != statement => {}
+            First::Right(()) => {
+                timer.fire();
+                return turn.await;
             }
         }
     }

@@ -593,3 +593,28 @@ fn tokio_postgres_with_rustls_connects_queries_and_cancels() {
         }
     });
 }
+
+#[test]
+fn a_statement_that_takes_too_long_is_cancelled_and_told_why() {
+    let server = plain();
+    let mut client = Raw::plain(&server);
+    client.send(&startup(&[
+        ("user", "postgres"),
+        ("statement_timeout", "100ms"),
+    ]));
+    assert_eq!(client.story(), "R Z(I)");
+    let began = Instant::now();
+    client.send(&query("select pg_sleep(60)"));
+    let story = client.story();
+    assert!(
+        story.contains("E(ERROR 57014: canceling statement due to statement timeout)"),
+        "{story}"
+    );
+    assert!(began.elapsed() < PATIENCE);
+    // Short ones are not, however many there are.
+    for _ in 0..5 {
+        client.send(&query("select 1"));
+        assert_eq!(client.story(), "T D C(SELECT 1) Z(I)");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

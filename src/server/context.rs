@@ -236,6 +236,10 @@ impl SessionContext {
         )
     }
 
+    pub(crate) fn statement_timeout(&self) -> Option<Duration> {
+        self.state().settings.time("statement_timeout")
+    }
+
     pub(crate) fn is_listening(&self) -> bool {
         self.state().subscriber.is_listening()
     }

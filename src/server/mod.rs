@@ -34,6 +34,6 @@ pub use postgres_types::Type;
 pub use rows::{Column, RowFormat, Rows};
 #[cfg(feature = "_fuzzing")]
 pub(crate) use session::frontend;
-pub use session::{QuerySession, Turn};
+pub use session::{QuerySession, StatementTimer, Turn};
 pub use settings::{Scope, Setting};
 pub use value::{Interval, Value};

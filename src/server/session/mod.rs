@@ -13,6 +13,7 @@ mod tests;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_channel::Receiver;
@@ -23,7 +24,7 @@ use crate::server::builder::PgServer;
 use crate::server::cancel::Entered;
 use crate::server::context::SessionContext;
 use crate::server::database::{
-    Client, Database, DatabaseSession, TransactionStatus, not_supported,
+    Client, Database, DatabaseSession, Interrupt, TransactionStatus, not_supported,
 };
 use crate::server::format;
 use crate::server::protocol::{self, Frontend};
@@ -45,6 +46,50 @@ pub enum Turn {
     Send(Vec<u8>),
     /// Read more for [`QuerySession::handle_input`].
     Wait,
+}
+
+/// Ends the statement that runs when its time is over.
+#[derive(Clone)]
+pub struct StatementTimer {
+    limit: Option<Duration>,
+    /// Counts the messages that were dealt with.
+    count: Arc<AtomicU64>,
+    interrupt: Interrupt,
+    /// So that the client is told why.
+    fired: Arc<AtomicBool>,
+}
+
+impl std::fmt::Debug for StatementTimer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StatementTimer")
+            .field("limit", &self.limit)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StatementTimer {
+    /// How long a statement may take.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        self.limit.unwrap_or(Duration::MAX)
+    }
+
+    /// A number that is another for each statement: when it changes, the time begins anew.
+    #[must_use]
+    pub fn statement(&self) -> u64 {
+        self.count.load(Ordering::Acquire)
+    }
+
+    /// Whether it has, since the last time this was asked.
+    fn has_fired(&self) -> bool {
+        self.fired.swap(false, Ordering::AcqRel)
+    }
+
+    /// The time is over: the statement fails with 57014. Go on with [`QuerySession::advance`].
+    pub fn fire(&self) {
+        self.fired.store(true, Ordering::Release);
+        (self.interrupt)();
+    }
 }
 
 /// A session from its greeting to its end, sans-IO.
@@ -82,6 +127,7 @@ struct Core<S: DatabaseSession> {
     ready: bool,
     /// When that lasts too long: outside and within a transaction.
     idle_timeouts: (Option<Duration>, Option<Duration>),
+    statement_timer: StatementTimer,
     /// What is in `out` is to be sent before anything else.
     flush: bool,
     /// Nothing more is read or begun.
@@ -145,6 +191,12 @@ impl<S: DatabaseSession> QuerySession<S> {
         protocol::put_backend_key_data(&mut out, process_id, entered.key());
         protocol::put_ready_for_query(&mut out, session.transaction_status());
         let idle_timeouts = context.idle_timeouts();
+        let statement_timer = StatementTimer {
+            limit: context.statement_timeout(),
+            count: Arc::default(),
+            interrupt: session.interrupt(),
+            fired: Arc::default(),
+        };
         let core = Core {
             _entered: entered,
             running: Running::Nothing,
@@ -161,6 +213,7 @@ impl<S: DatabaseSession> QuerySession<S> {
             skip_until_sync: false,
             ready: true,
             idle_timeouts,
+            statement_timer,
             flush: true,
             over: false,
         };
@@ -196,6 +249,13 @@ impl<S: DatabaseSession> QuerySession<S> {
             true if self.core.is_idle() => outside,
             true => within,
         }
+    }
+
+    /// What ends a statement that takes too long (`statement_timeout`), if anything does.
+    #[must_use]
+    pub fn statement_timer(&self) -> Option<StatementTimer> {
+        let timer = &self.core.statement_timer;
+        timer.limit.map(|_| timer.clone())
     }
 
     /// It was idle for too long: gives the last words (57P05 or 25P03).
@@ -258,6 +318,7 @@ impl<S: DatabaseSession> QuerySession<S> {
                     Ok(Some((length, message))) => {
                         self.taken = self.taken.saturating_add(length);
                         core.ready = false;
+                        core.statement_timer.count.fetch_add(1, Ordering::AcqRel);
                         if copying {
                             let kind = waiting.first().copied().unwrap_or_default();
                             core.handle_copy(kind, message).await
@@ -322,6 +383,7 @@ impl<S: DatabaseSession> Core<S> {
             return;
         };
         self.idle_timeouts = self.context.idle_timeouts();
+        self.statement_timer.limit = self.context.statement_timeout();
         for (old, (name, value)) in self.told.iter_mut().zip(now) {
             if old.1 != value {
                 protocol::put_parameter_status(&mut self.out, name, value.as_bytes());

@@ -215,7 +215,13 @@ impl<S: DatabaseSession> Core<S> {
     /// Tells of an error, and what follows from it. True: it should be sent at once.
     pub(super) async fn fail(&mut self, error: ErrorResponse) -> bool {
         let running = core::mem::replace(&mut self.running, Running::Nothing);
-        error.put(&mut self.out);
+        let fired = self.statement_timer.has_fired();
+        if fired && error.code() == SqlState::QUERY_CANCELED {
+            let why = "canceling statement due to statement timeout";
+            ErrorResponse::error(SqlState::QUERY_CANCELED, why).put(&mut self.out);
+        } else {
+            error.put(&mut self.out);
+        }
         if error.severity() == Severity::Fatal {
             self.over = true;
             return true;
