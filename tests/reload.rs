@@ -21,9 +21,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use common::forge::{Ca, Pair, client, crl, root, self_sign, server, sign, write};
+use common::log::logged;
 use common::pair::{Met, meet, meet_while};
 use common::raw::{Raw, startup};
-use common::{PATIENCE, Server};
+use common::{Child, PATIENCE, Server};
 use pgtls::{ClientName, FrontDoor, SslConfig, SslMode, UserName};
 use rcgen::SerialNumber;
 use rustls::client::ResolvesClientCert;
@@ -229,25 +230,7 @@ fn logins_go_on_while_everything_is_swapped_a_hundred_times() {
 
 /// What reloading says in the log, and to its caller.
 fn reload_logged(door: &FrontDoor) -> (Result<(), String>, String) {
-    #[derive(Clone, Default)]
-    struct Buffer(Arc<Mutex<Vec<u8>>>);
-    impl Write for Buffer {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let buffer = Buffer::default();
-    let writer = buffer.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let result = tracing::subscriber::with_default(subscriber, || door.reload());
-    let log = String::from_utf8(buffer.0.lock().unwrap().clone()).unwrap();
+    let (result, log) = logged(|| door.reload());
     (result.map_err(|e| e.to_string()), log)
 }
 
@@ -568,18 +551,18 @@ fn the_example_reloads_on_sighup() {
     let install = |pair: &Pair| pair.write(directory.path(), "server", &[]);
     let first = sign(&server(&["localhost"]), &trusted);
     let (certificate, key) = install(&first);
-    let mut child = Command::new(example("postgres_server_ssl"))
+    let mut command = Command::new(example("postgres_server_ssl"));
+    command
         .args(["--listen", "127.0.0.1:0", "--cert"])
         .arg(certificate)
         .arg("--key")
         .arg(&key)
         .env("NO_COLOR", "1")
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut out = BufReader::new(child.stdout.take().unwrap()).lines();
-    let err = BufReader::new(child.stderr.take().unwrap());
+        .stderr(Stdio::piped());
+    let mut child = Child(command.spawn().unwrap());
+    let mut out = BufReader::new(child.0.stdout.take().unwrap()).lines();
+    let err = BufReader::new(child.0.stderr.take().unwrap());
     let address: SocketAddr = loop {
         let line = out.next().unwrap().unwrap();
         if let Some(address) = line.strip_prefix("listening on ") {
@@ -587,7 +570,7 @@ fn the_example_reloads_on_sighup() {
         }
     };
     let hang_up = || {
-        let id = child.id().to_string();
+        let id = child.0.id().to_string();
         assert!(
             Command::new("kill")
                 .args(["-HUP", &id])
@@ -634,7 +617,7 @@ fn the_example_reloads_on_sighup() {
     );
     assert!(warning.contains("check of private key failed"), "{warning}");
     assert_eq!(&shown(), second.certificate.der());
-    let id = child.id().to_string();
+    let id = child.0.id().to_string();
     assert!(
         Command::new("kill")
             .args(["-TERM", &id])
@@ -642,5 +625,5 @@ fn the_example_reloads_on_sighup() {
             .unwrap()
             .success()
     );
-    assert!(child.wait().unwrap().success());
+    assert!(child.0.wait().unwrap().success());
 }

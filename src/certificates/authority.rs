@@ -42,6 +42,7 @@ const CRL_DAYS: u32 = 30;
 pub struct CertificateAuthority {
     issuer: Issuer<'static, KeyPair>,
     subject: Name,
+    key_id: KeyIdMethod,
 }
 
 impl fmt::Debug for CertificateAuthority {
@@ -105,6 +106,7 @@ impl CertificateAuthority {
         }
         Ok(Self {
             subject: own.subject().clone(),
+            key_id: params.key_identifier_method.clone(),
             issuer: Issuer::new(params, pair),
         })
     }
@@ -191,7 +193,7 @@ impl CertificateAuthority {
             crl_number: SerialNumber::from_slice(&number),
             issuing_distribution_point: None,
             revoked_certs,
-            key_identifier_method: KeyIdMethod::Sha256,
+            key_identifier_method: self.key_id.clone(),
         };
         replace(path, &list.signed_by(&self.issuer)?.pem()?)
     }

@@ -186,7 +186,10 @@ impl CertificateManager {
         let (request, key) = (request.as_ref(), key.as_ref());
         refuse_existing([request, key])?;
         let pair = KeyPair::generate()?;
-        let made = params::server(names)?.serialize_request(&pair)?;
+        let mut params = params::server(names)?;
+        // The authority is the one who signs.
+        params.use_authority_key_identifier_extension = false;
+        let made = params.serialize_request(&pair)?;
         write(key, &pair.serialize_pem(), Access::Owner)?;
         write(request, &made.pem()?, Access::All)
     }

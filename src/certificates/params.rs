@@ -76,6 +76,8 @@ fn params(common_name: &str, names: Vec<SanType>) -> CertificateParams {
         .distinguished_name
         .push(DnType::CommonName, common_name);
     params.subject_alt_names = names;
+    // Strict verifiers look for it (RFC 5280 §4.2.1.1).
+    params.use_authority_key_identifier_extension = true;
     let now = now();
     params.not_before = now.checked_sub(SKEW).unwrap_or(now).into();
     params.not_after = now

@@ -6,9 +6,12 @@ use std::sync::Arc;
 use rustls::pki_types::CertificateDer;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{Acceptor, ClientHello};
-use rustls::{HandshakeKind, ServerConfig, ServerConnection};
+use rustls::{Error, HandshakeKind, PeerIncompatible, ServerConfig, ServerConnection};
 
 use crate::tls::facts::{TlsFacts, TlsVersion, suite_name};
+
+/// protocol_version (RFC 8446 §6.2).
+const PROTOCOL_VERSION: u8 = 70;
 
 /// Picks the configuration for a ClientHello.
 pub(crate) trait Select {
@@ -294,6 +297,16 @@ fn accept(
         let accepted = match acceptor.accept() {
             Ok(None) => continue,
             Ok(Some(accepted)) => accepted,
+            Err((
+                error @ Error::PeerIncompatible(
+                    PeerIncompatible::SignatureAlgorithmsExtensionRequired,
+                ),
+                _,
+            )) => {
+                // Only clients of before TLS 1.2 do without. They deserve the alert that says so.
+                put_alert(out, PROTOCOL_VERSION);
+                return Err(describe(&error));
+            }
             Err((error, mut alert)) => {
                 let _ = alert.write_all(out);
                 return Err(describe(&error));
@@ -302,8 +315,7 @@ fn accept(
         let choice = match select.select(accepted.client_hello()) {
             Ok(choice) => choice,
             Err(Refusal { why, alert }) => {
-                // A record of type alert, two bytes long: fatal, and its description.
-                out.extend_from_slice(&[21, 3, 3, 0, 2, 2, alert]);
+                put_alert(out, alert);
                 return Err(why);
             }
         };
@@ -319,6 +331,11 @@ fn accept(
         };
     }
     Ok(None)
+}
+
+/// A record of type alert, two bytes long: fatal, and its description.
+fn put_alert(out: &mut Vec<u8>, description: u8) {
+    out.extend_from_slice(&[21, 3, 3, 0, 2, 2, description]);
 }
 
 fn feed(connection: &mut ServerConnection, wire: &mut &[u8]) -> Result<(), String> {
@@ -344,14 +361,14 @@ fn drain_wire(connection: &mut ServerConnection, out: &mut Vec<u8>) {
 }
 
 /// The text for the log, with PostgreSQL's advice where a version is the trouble.
-fn describe(error: &rustls::Error) -> String {
-    use rustls::{Error, PeerIncompatible};
+fn describe(error: &Error) -> String {
     match error {
         Error::InvalidCertificate(_) => {
             format!("client certificate verification failed: {error}")
         }
         Error::PeerIncompatible(
-            PeerIncompatible::SupportedVersionsExtensionRequired
+            PeerIncompatible::SignatureAlgorithmsExtensionRequired
+            | PeerIncompatible::SupportedVersionsExtensionRequired
             | PeerIncompatible::Tls12NotOffered
             | PeerIncompatible::Tls12NotOfferedOrEnabled
             | PeerIncompatible::Tls13RequiredForQuic,

@@ -7,7 +7,7 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose, SanType, SerialNumber,
 };
 use rustls::ClientConfig;
-use rustls::pki_types::PrivateKeyDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::raw::provider;
 
@@ -94,6 +94,15 @@ impl Pair {
 
     /// A client that presents it, and trusts this CA.
     pub fn client_config(&self, trusted: &Ca) -> ClientConfig {
+        self.client_config_with(trusted, vec![self.certificate.der().clone()])
+    }
+
+    /// With the chain behind it.
+    pub fn client_config_with(
+        &self,
+        trusted: &Ca,
+        chain: Vec<CertificateDer<'static>>,
+    ) -> ClientConfig {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(trusted.der().clone()).unwrap();
         let key = PrivateKeyDer::try_from(self.key.serialize_der()).unwrap();
@@ -101,7 +110,7 @@ impl Pair {
             .with_safe_default_protocol_versions()
             .unwrap()
             .with_root_certificates(roots)
-            .with_client_auth_cert(vec![self.certificate.der().clone()], key)
+            .with_client_auth_cert(chain, key)
             .unwrap();
         config.alpn_protocols = vec![b"postgresql".to_vec()];
         config

@@ -6,6 +6,7 @@
 )]
 
 pub mod forge;
+pub mod log;
 pub mod pair;
 pub mod raw;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
@@ -194,6 +195,17 @@ impl Certs {
 
     pub fn path(&self) -> &Path {
         self.directory.path()
+    }
+}
+
+/// A process that does not outlive its test.
+pub struct Child(pub std::process::Child);
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
