@@ -328,3 +328,106 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
         Pin::new(&mut this.io).poll_close(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{FrontDoor, Output, Peer};
+
+    /// A transport that takes nothing and has nothing, and keeps the last waker for writing.
+    #[derive(Default)]
+    struct Stuck(Option<Waker>);
+
+    impl AsyncRead for Stuck {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut [u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+    }
+
+    impl AsyncWrite for Stuck {
+        fn poll_write(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            self.0 = Some(cx.waker().clone());
+            Poll::Pending
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn admitted() -> Session {
+        let door = FrontDoor::plain();
+        let mut handshake = door.handshake(&Peer::Unknown);
+        let startup = b"\0\0\0\x10\0\x03\0\0user\0a\0\0";
+        handshake.handle_input(Duration::ZERO, startup);
+        loop {
+            match handshake.poll_output() {
+                Output::Ask(question) => {
+                    let decide = door.decide(&question, &Peer::Unknown);
+                    let Poll::Ready(answer) =
+                        core::pin::pin!(decide).poll(&mut Context::from_waker(Waker::noop()))
+                    else {
+                        panic!("trust asks nobody");
+                    };
+                    handshake.answer(Duration::ZERO, question, answer);
+                }
+                Output::Done(session) => return *session,
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_read_does_not_take_the_place_of_a_task_that_waits_to_write() {
+        let mut stream = Stream::new(Stuck::default(), admitted(), Vec::new());
+        let (writer, reader) = (Arc::new(Woken::default()), Arc::new(Woken::default()));
+        let wakers = [Waker::from(writer.clone()), Waker::from(reader.clone())];
+        let [mut writing, mut reading] = wakers.each_ref().map(Context::from_waker);
+        while Pin::new(&mut stream)
+            .poll_write(&mut writing, &[0; 10_000])
+            .is_ready()
+        {}
+        let read = Pin::new(&mut stream).poll_read(&mut reading, &mut [0]);
+        assert!(read.is_pending());
+        // What the transport has is one waker, and it wakes both.
+        stream.io.0.take().unwrap().wake();
+        let count = |woken: &Woken| woken.0.load(Ordering::Relaxed);
+        assert_eq!((count(&writer), count(&reader)), (1, 1));
+    }
+
+    #[test]
+    fn what_is_used_up_is_given_back() {
+        let mut rest = Rest {
+            bytes: vec![1, 2, 3],
+            used: 0,
+        };
+        rest.use_up(2);
+        assert_eq!(rest.left(), [3]);
+        rest.use_up(1);
+        assert_eq!((rest.left(), rest.bytes.capacity()), (&[][..], 0));
+    }
+}

@@ -66,6 +66,7 @@ on_each_runtime! {
     stopping_does_not_wait_for_a_client_that_reads_nothing
     a_panic_in_a_database_ends_one_session_only
     unix_sockets_are_served_beside_tcp
+    both_families_are_served
 }
 
 fn plain(on: Runtime) -> Server {
@@ -439,4 +440,24 @@ fn unix_sockets_are_served_beside_tcp(on: Runtime) {
     drop(server);
     assert_eq!(client.story(), GOODBYE);
     assert!(!path.exists(), "the socket went with the server");
+}
+
+fn both_families_are_served(on: Runtime) {
+    // A machine without IPv6 has nothing to show here.
+    let Ok(free) = std::net::TcpListener::bind("[::1]:0") else {
+        return;
+    };
+    let v6 = free.local_addr().unwrap();
+    drop(free);
+    let server = PgServerBuilder::new()
+        .address("127.0.0.1:0".parse().unwrap())
+        .another_address(v6)
+        .build(Arc::new(embedded()))
+        .unwrap();
+    let server = Server::serving(on, server);
+    for address in [server.address, v6] {
+        let stream = std::net::TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        Raw(Box::new(stream)).log_in();
+    }
 }

@@ -31,6 +31,7 @@ pub use database::{
 };
 pub use format::Format;
 pub use postgres_types::Type;
+pub use protocol::check_message;
 pub use rows::{Column, RowFormat, Rows};
 #[cfg(feature = "_fuzzing")]
 pub(crate) use session::frontend;

@@ -131,6 +131,32 @@ impl Fault {
     }
 }
 
+/// Looks whether `input` begins with a whole and well-formed message of a client that is logged in,
+/// and returns how many bytes it has; `None` while it is not whole. For servers that have a codec
+/// of their own behind the door: what passes has a length within the limits (64 MiB, 10 000 bytes
+/// for what carries next to nothing), and a body with the form of its message to the last byte.
+///
+/// # Errors
+/// What the client is to be told (08P01) before the connection is closed.
+///
+/// # Example
+/// ```
+/// use pgtls::server::check_message;
+///
+/// let input = b"Q\0\0\0\x0bselect\0S\0\0\0\x04";
+/// assert_eq!(check_message(input), Ok(Some(12)));
+/// assert_eq!(check_message(&input[..11]), Ok(None));
+/// let slack = b"Q\0\0\0\x0csel\0ect\0";
+/// assert_eq!(check_message(slack).unwrap_err().code().as_str(), "08P01");
+/// ```
+pub fn check_message(input: &[u8]) -> Result<Option<usize>, ErrorResponse> {
+    match message(input) {
+        Ok(None) => Ok(None),
+        Ok(Some((length, Ok(_)))) => Ok(Some(length)),
+        Ok(Some((_, Err(fault)))) | Err(fault) => Err(fault.error().into_fatal()),
+    }
+}
+
 /// How many bytes the message has, and what it says.
 pub(crate) type Cut<'a> = (usize, Result<Frontend<'a>, Fault>);
 

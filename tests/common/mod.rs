@@ -124,6 +124,11 @@ impl Server {
             .address("127.0.0.1:0".parse().unwrap())
             .build(Arc::new(database))
             .unwrap();
+        Self::serving(on, server)
+    }
+
+    /// Serves what is built already.
+    pub fn serving<D: Database>(on: Runtime, server: PgServer<D>) -> Self {
         let door = server.front_door().clone();
         let listeners = server.bind().unwrap();
         let address = listeners.local_addr().unwrap();
