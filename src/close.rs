@@ -97,6 +97,11 @@ pub enum Reason {
     /// An answer within the login that breaks the protocol, in these words.
     #[error("{}", with_detail(.0))]
     Exchange(ErrorResponse),
+    /// The deadline passed while the server itself was to decide. Silent.
+    #[error(
+        "login was not done in time: the secret store, a role or a host name took too long to look up"
+    )]
+    DecisionTooSlow,
     /// Direct TLS without ALPN. Silent.
     #[error("received direct SSL connection request without ALPN protocol negotiation extension")]
     DirectTlsWithoutAlpn,
@@ -226,7 +231,7 @@ impl Reason {
             | Self::PeerName { .. }
             | Self::PlaintextRefused
             | Self::Rejected { .. } => SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-            Self::DeadlinePassed => SqlState::QUERY_CANCELED,
+            Self::DeadlinePassed | Self::DecisionTooSlow => SqlState::QUERY_CANCELED,
             Self::NoCa => SqlState::CONFIG_FILE_ERROR,
             Self::Evicted => SqlState::TOO_MANY_CONNECTIONS,
             Self::PasswordFailed { .. } => SqlState::INVALID_PASSWORD,

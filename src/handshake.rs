@@ -398,7 +398,10 @@ impl Handshake {
     }
 
     fn say_goodbye(&mut self, close: Close) {
-        if close.reason == Reason::DeadlinePassed {
+        if matches!(
+            close.reason,
+            Reason::DeadlinePassed | Reason::DecisionTooSlow
+        ) {
             self.held.clear();
         } else {
             close.put_farewell(&mut self.held);

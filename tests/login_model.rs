@@ -20,7 +20,7 @@ use common::scram::{BARE, client_final, initial, response};
 use md5::Digest;
 use pgtls::{
     Action, Answer, AuthMethod, Challenge, ClientCertificate, Connection, Encryption, Found,
-    MockSecrets, Reply, Requirement, Rules, Secret, WrongPassword,
+    MockSecrets, Reason, Reply, Requirement, Rules, Secret, WrongPassword,
 };
 
 const USER: &str = "joe";
@@ -313,7 +313,14 @@ fn explore(method: AuthMethod, stored: Stored, alphabet: &[Say], said: &mut Vec<
         let (mut other, _) = play(method, stored, said);
         let deadline = other.connection.poll_timeout().unwrap();
         let late = other.connection.handle_timeout(deadline).action;
-        assert!(matches!(&late, Action::Close(close) if close.farewell().is_none()));
+        let Action::Close(late) = late else {
+            panic!("{late:?}");
+        };
+        let whose = match stored {
+            Stored::IsSilent => Reason::DecisionTooSlow,
+            _ => Reason::DeadlinePassed,
+        };
+        assert_eq!((late.farewell(), late.reason()), (None, &whose));
         let input = client.input.clone();
         let gone = client.connection.handle_eof(&input).action;
         assert!(matches!(gone, Action::Close(_)), "{gone:?}");

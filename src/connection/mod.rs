@@ -227,7 +227,7 @@ impl Connection {
     /// [`Question`] or a [`Lookup`] is out nothing is consumed.
     pub fn handle_input(&mut self, now: Duration, input: &[u8]) -> Step {
         if self.is_late(now) {
-            return self.close(0, Close::silent(Reason::DeadlinePassed));
+            return self.close(0, Close::silent(self.state.lateness()));
         }
         self.step(input)
     }
@@ -258,7 +258,7 @@ impl Connection {
     /// Time has passed. Closes at the deadline, and is harmless before it.
     pub fn handle_timeout(&mut self, now: Duration) -> Step {
         if self.is_late(now) {
-            return self.close(0, Close::silent(Reason::DeadlinePassed));
+            return self.close(0, Close::silent(self.state.lateness()));
         }
         Step {
             consumed: 0,

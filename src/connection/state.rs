@@ -75,6 +75,15 @@ pub(super) enum State {
 }
 
 impl State {
+    /// Who it was that took too long.
+    pub(super) fn lateness(&self) -> Reason {
+        if matches!(self, Self::Asking | Self::LookingUp) {
+            Reason::DecisionTooSlow
+        } else {
+            Reason::DeadlinePassed
+        }
+    }
+
     pub(super) fn is_final(&self) -> bool {
         matches!(self, Self::Over)
     }
