@@ -43,9 +43,11 @@ pub(super) fn confine(connection: &mut Connection) -> Result<()> {
 
 fn decide(action: &AuthAction<'_>) -> Authorization {
     match action {
-        // VACUUM attaches a nameless temporary database. A name that is not a plain string comes
-        // as `Unknown`.
-        AuthAction::Attach { filename: "" } => Authorization::Allow,
+        // VACUUM attaches a nameless temporary database, and the catalogs are in memory. A name
+        // that is not a plain string comes as `Unknown`.
+        AuthAction::Attach {
+            filename: "" | ":memory:",
+        } => Authorization::Allow,
         AuthAction::Attach { .. } | AuthAction::Unknown { .. } => Authorization::Deny,
         AuthAction::Pragma { pragma_name, .. }
             if !PRAGMAS.contains(&pragma_name.to_ascii_lowercase().as_str()) =>

@@ -11,9 +11,9 @@ use sqlparser::ast::Statement;
 use crate::embedded::dialect::{Output, Script, Translated, Ty};
 use crate::embedded::error::respond;
 use crate::embedded::schema::SqliteSchema;
-use crate::embedded::value;
+use crate::embedded::{convert, value};
 use crate::error_response::ErrorResponse;
-use crate::server::{Event, RowFormat, Rows, Value};
+use crate::server::{CopyRows, Event, RowFormat, Rows, Value};
 
 /// Pieces of a result, and whether they are the last.
 pub(super) struct Batch {
@@ -55,7 +55,57 @@ pub(super) enum Source {
 pub(super) struct Portal<'c> {
     pub(super) source: Source,
     pub(super) running: Option<Running<'c>>,
+    pub(super) copying: Option<Copying>,
     pub(super) reply: Sender<Batch>,
+}
+
+/// A COPY FROM STDIN between its first row and its last.
+pub(super) struct Copying {
+    pub(super) sql: String,
+    pub(super) columns: Vec<Ty>,
+    pub(super) count: u64,
+    /// Other statements may follow in the same transaction.
+    pub(super) together: bool,
+}
+
+/// What becomes of a statement that was begun.
+pub(super) enum Begun<'c> {
+    Copy(Copying),
+    Done,
+    Rows(Running<'c>),
+}
+
+impl Copying {
+    /// Takes some rows.
+    pub(super) fn take(
+        &mut self,
+        connection: &Connection,
+        schema: &SqliteSchema<'_>,
+        rows: &CopyRows,
+    ) -> Result<(), ErrorResponse> {
+        let mut statement = connection
+            .prepare_cached(&self.sql)
+            .map_err(|e| respond(&e, Some(schema)))?;
+        for row in rows.rows() {
+            for (number, (value, ty)) in (1..).zip(row.values().zip(&self.columns)) {
+                let kept = value::kept(value?.into_owned(), &ty.kind).and_then(|kept| {
+                    if ty.modifier < 0 {
+                        return Ok(kept);
+                    }
+                    convert::cast((&kept).into(), &ty.kind, ty, false)
+                });
+                let kept = kept.map_err(|f| f.respond(None))?;
+                statement
+                    .raw_bind_parameter(number, kept)
+                    .map_err(|e| respond(&e, None))?;
+            }
+            statement
+                .raw_execute()
+                .map_err(|e| respond(&e, Some(schema)))?;
+            self.count = self.count.saturating_add(1);
+        }
+        Ok(())
+    }
 }
 
 /// A statement between its first row and its last.

@@ -1,6 +1,6 @@
 //! The tables there are, by SQLite's own accounts of them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -22,7 +22,9 @@ pub(super) struct SqliteSchema<'c> {
     connection: &'c Connection,
     cache: RefCell<Cache>,
     /// Whether a system catalog was asked for since the last look.
-    system: RefCell<bool>,
+    system: Cell<bool>,
+    /// Whether the system catalogs are there. A session that never reads them does without.
+    attached: Cell<bool>,
 }
 
 #[derive(Default)]
@@ -36,7 +38,8 @@ impl<'c> SqliteSchema<'c> {
         Self {
             connection,
             cache: RefCell::default(),
-            system: RefCell::new(false),
+            system: Cell::new(false),
+            attached: Cell::new(false),
         }
     }
 
@@ -61,13 +64,30 @@ impl<'c> SqliteSchema<'c> {
             cache.version = version;
             cache.tables.clear();
         }
-        self.system.replace(false);
+        self.system.set(false);
         Ok(())
+    }
+
+    /// Makes the catalogs' tables, empty.
+    pub(super) fn attach(&self) -> rusqlite::Result<()> {
+        if !self.attached.get() {
+            catalog::attach(self.connection)?;
+            self.attached.set(true);
+        }
+        // Made in a transaction that was rolled back, they are gone with it.
+        let there = self
+            .connection
+            .prepare_cached("SELECT 1 FROM pg_catalog.sqlite_schema")?
+            .exists([])?;
+        if there {
+            return Ok(());
+        }
+        catalog::create(self.connection)
     }
 
     /// Whether the statement at hand reads a system catalog.
     pub(super) fn needs_catalog(&self) -> bool {
-        *self.system.borrow()
+        self.system.get()
     }
 
     pub(super) fn find(
@@ -118,6 +138,12 @@ impl<'c> SqliteSchema<'c> {
     fn read(&self, database: &'static str, name: &str) -> rusqlite::Result<Option<Table>> {
         if name.starts_with("sqlite_") {
             return Ok(None);
+        }
+        if matches!(database, "pg_catalog" | "information_schema") {
+            if !catalog::has(database, name) {
+                return Ok(None);
+            }
+            self.attach()?;
         }
         let sql = format!(
             "SELECT type, sql FROM \"{database}\".sqlite_schema WHERE name=?1 AND type IN ('table','view')"
@@ -207,7 +233,7 @@ impl Schema for SqliteSchema<'_> {
         for place in places {
             if let Some(table) = self.find(place, name).map_err(|e| fault(&e))? {
                 if table.system {
-                    self.system.replace(true);
+                    self.system.set(true);
                 }
                 return Ok(Some(table));
             }
@@ -227,11 +253,6 @@ impl Schema for SqliteSchema<'_> {
     }
 
     fn use_catalog(&self) {
-        self.system.replace(true);
+        self.system.set(true);
     }
-}
-
-/// Makes the catalogs' tables, empty.
-pub(super) fn attach(connection: &Connection) -> rusqlite::Result<()> {
-    catalog::create(connection)
 }

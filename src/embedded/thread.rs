@@ -14,10 +14,11 @@ use crate::embedded::error::respond;
 use crate::embedded::functions::{self, Alarm};
 use crate::embedded::portal::{Batch, Portal as Running, PreparedStatement, Source};
 use crate::embedded::worker::Worker;
-use crate::embedded::{authorize, schema, value};
+use crate::embedded::{authorize, value};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{
-    DatabaseSession, Event, Interrupt, Portal, Prepared, RowFormat, TransactionStatus, Type, Value,
+    CopyRows, DatabaseSession, Event, Interrupt, Portal, Prepared, RowFormat, TransactionStatus,
+    Type, Value,
 };
 
 /// How long a statement waits for another session's lock before it fails with 55P03.
@@ -33,12 +34,14 @@ pub struct EmbeddedSession {
     commands: Sender<Command>,
     status: Arc<AtomicU8>,
     interrupt: Interrupt,
+    activity: Arc<Activity>,
     next_portal: AtomicU64,
 }
 
 enum Command {
     Abort(Sender<()>),
     Close(u64),
+    CopyIn(u64, CopyRows, Sender<Result<(), ErrorResponse>>),
     Next(u64, u64),
     Open(u64, Source, Sender<Batch>),
     Prepare(
@@ -77,10 +80,11 @@ impl EmbeddedSession {
         let status = Arc::new(AtomicU8::new(0));
         let (commands, to_do) = async_channel::unbounded();
         let told = Arc::clone(&status);
+        let seen = Arc::clone(&activity);
         std::thread::Builder::new()
             .name("pgtls-sqlite".into())
             .stack_size(STACK)
-            .spawn(move || work(&connection, facts, &to_do, &told, &activity))
+            .spawn(move || work(&connection, facts, &to_do, &told, &seen))
             .map_err(|e| {
                 tracing::error!(target: "pgtls::sqlite", error = %e, "no thread for a session");
                 ErrorResponse::fatal(
@@ -92,6 +96,7 @@ impl EmbeddedSession {
             commands,
             status,
             interrupt,
+            activity,
             next_portal: AtomicU64::new(0),
         })
     }
@@ -115,6 +120,7 @@ impl EmbeddedSession {
 
 impl Drop for EmbeddedSession {
     fn drop(&mut self) {
+        self.activity.gone.store(true, Ordering::Release);
         self.commands.close();
         (self.interrupt)();
     }
@@ -125,7 +131,6 @@ fn prepare(connection: &mut Connection, facts: &Facts) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     functions::register(connection, facts.info.clone())?;
     rusqlite::vtab::series::load_module(connection)?;
-    schema::attach(connection)?;
     authorize::confine(connection)
 }
 
@@ -150,6 +155,9 @@ fn work(
     let mut worker = Worker::new(connection, facts);
     while let Ok(command) = to_do.recv_blocking() {
         alarm.reset();
+        if activity.gone.load(Ordering::Acquire) {
+            break;
+        }
         activity.busy.store(true, Ordering::Release);
         // The status is told before the answer: who hears of it may ask.
         let tell = |worker: &Worker<'_>| {
@@ -166,12 +174,18 @@ fn work(
                 worker.close(id);
                 tell(&worker);
             }
+            Command::CopyIn(id, rows, reply) => {
+                let taken = worker.copy_in(id, &rows);
+                tell(&worker);
+                let _ = reply.send_blocking(taken);
+            }
             Command::Next(id, rows) => worker.next(id, rows, &tell),
             Command::Open(id, source, reply) => worker.open(
                 id,
                 Running {
                     source,
                     running: None,
+                    copying: None,
                     reply,
                 },
             ),
@@ -195,6 +209,7 @@ fn work(
                     Running {
                         source,
                         running,
+                        copying: None,
                         reply,
                     },
                 );
@@ -351,6 +366,15 @@ impl Portal for EmbeddedPortal {
             self.events = batch.events.into();
             self.end = batch.end;
         }
+    }
+
+    async fn copy_in(&mut self, rows: CopyRows) -> Result<(), ErrorResponse> {
+        let (reply, answer) = async_channel::bounded(1);
+        self.commands
+            .send(Command::CopyIn(self.id, rows, reply))
+            .await
+            .map_err(|_| lost())?;
+        answer.recv().await.map_err(|_| lost())?
     }
 }
 

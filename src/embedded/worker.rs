@@ -9,14 +9,16 @@ use sqlparser::ast::Statement;
 
 use crate::embedded::catalog::{self, Facts};
 use crate::embedded::context;
-use crate::embedded::dialect::{Output, Plan, Script, Translated, quote, translate};
+use crate::embedded::dialect::{Copy, Output, Plan, Script, Translated, quote, translate};
 use crate::embedded::error::respond;
-use crate::embedded::portal::{Batch, Portal, PreparedStatement, Running, Source, bind};
+use crate::embedded::portal::{
+    Batch, Begun, Copying, Portal, PreparedStatement, Running, Source, bind,
+};
 use crate::embedded::schema::SqliteSchema;
 use crate::embedded::transaction::Transaction;
 use crate::embedded::value;
 use crate::error_response::{ErrorResponse, SqlState};
-use crate::server::{Event, RowFormat, Scope, Type, Value};
+use crate::server::{CopyIn, CopyOut, CopyRows, Event, RowFormat, Scope, Type, Value};
 
 /// Runs a session's statements.
 pub(super) struct Worker<'c> {
@@ -159,6 +161,10 @@ impl<'c> Worker<'c> {
                 }
                 portal.running = None;
             }
+            if let Some(copying) = portal.copying.take() {
+                events.push(Event::Complete(format!("COPY {}", copying.count)));
+                self.end_single(copying.together)?;
+            }
             match &mut portal.source {
                 Source::Failed(error) => {
                     return error.take().map_or(Ok(true), Err);
@@ -184,7 +190,14 @@ impl<'c> Worker<'c> {
                         prepared: Some(&statement),
                         together: true,
                     };
-                    portal.running = self.run(run, events)?;
+                    match self.run(run, events)? {
+                        Begun::Copy(copying) => {
+                            portal.copying = Some(copying);
+                            return Ok(false);
+                        }
+                        Begun::Done => {}
+                        Begun::Rows(running) => portal.running = Some(running),
+                    }
                 }
                 Source::Script { script, next, any } => {
                     let Some(statement) = script.statements.get(*next) else {
@@ -203,18 +216,21 @@ impl<'c> Worker<'c> {
                         prepared: None,
                         together: script.statements.len() > 1,
                     };
-                    portal.running = self.run(run, events)?;
+                    match self.run(run, events)? {
+                        Begun::Copy(copying) => {
+                            portal.copying = Some(copying);
+                            return Ok(false);
+                        }
+                        Begun::Done => {}
+                        Begun::Rows(running) => portal.running = Some(running),
+                    }
                 }
             }
         }
     }
 
     /// Starts a statement; what has rows goes on in what this gives.
-    fn run(
-        &mut self,
-        run: Run<'_>,
-        events: &mut Vec<Event>,
-    ) -> Result<Option<Running<'c>>, ErrorResponse> {
+    fn run(&mut self, run: Run<'_>, events: &mut Vec<Event>) -> Result<Begun<'c>, ErrorResponse> {
         if self.transaction.failed && !ends_block(run.statement) {
             return Err(in_failed_block());
         }
@@ -233,7 +249,7 @@ impl<'c> Worker<'c> {
             }
         };
         let Some(translated) = translated else {
-            return Ok(None);
+            return Ok(Begun::Done);
         };
         if run.format.is_none() && !translated.parameters.is_empty() {
             return Err(ErrorResponse::error(
@@ -274,14 +290,14 @@ impl<'c> Worker<'c> {
         format: Option<&RowFormat>,
         together: bool,
         events: &mut Vec<Event>,
-    ) -> Result<Option<Running<'c>>, ErrorResponse> {
+    ) -> Result<Begun<'c>, ErrorResponse> {
         let complete =
             |events: &mut Vec<Event>, tag: &str| events.push(Event::Complete(tag.into()));
         match plan {
             Plan::Query { sql, columns } => {
                 return self
                     .rows(sql, parameters, columns, format, "SELECT", events)
-                    .map(Some);
+                    .map(Begun::Rows);
             }
             Plan::Change { sql, columns, tag } => {
                 let verb = tag.split(' ').next().unwrap_or_default();
@@ -292,7 +308,7 @@ impl<'c> Worker<'c> {
                 if let Some(columns) = columns {
                     return self
                         .rows(sql, parameters, columns, format, tag, events)
-                        .map(Some);
+                        .map(Begun::Rows);
                 }
                 let count = self.write(sql, parameters)?;
                 events.push(Event::Complete(format!("{tag} {count}")));
@@ -383,6 +399,7 @@ impl<'c> Worker<'c> {
                 let text = context.text_format(columns.as_deref().unwrap_or_default());
                 events.extend(command.run(context, format.unwrap_or(&text))?);
             }
+            Plan::Copy(copy) => return self.copy(copy, together, events),
             Plan::Nothing { tag, notice } => {
                 if let Some(text) = notice {
                     events.push(Event::Notice(ErrorResponse::notice(text.clone())));
@@ -390,7 +407,53 @@ impl<'c> Worker<'c> {
                 complete(events, tag);
             }
         }
-        Ok(None)
+        Ok(Begun::Done)
+    }
+
+    fn copy(
+        &mut self,
+        copy: &Copy,
+        together: bool,
+        events: &mut Vec<Event>,
+    ) -> Result<Begun<'c>, ErrorResponse> {
+        let columns: Vec<_> = copy.columns.iter().map(value::column).collect();
+        let options = copy.options.clone();
+        if !copy.from {
+            let zone = self.facts.info.context.zone();
+            let format = RowFormat::copy(&options, &columns).in_zone(zone);
+            events.push(Event::CopyOut(CopyOut::new(options, columns)));
+            return Running::new(
+                self.connection,
+                &copy.sql,
+                &[],
+                &copy.columns,
+                &format,
+                "COPY",
+            )
+            .map(Begun::Rows)
+            .map_err(|e| respond(&e, Some(&self.schema)));
+        }
+        self.may_write("COPY FROM")?;
+        // All rows or none.
+        self.begin_implicit()?;
+        events.push(Event::CopyIn(CopyIn::new(&*copy.table, options, columns)));
+        Ok(Begun::Copy(Copying {
+            sql: copy.sql.clone(),
+            columns: copy.columns.iter().map(|c| c.ty.clone()).collect(),
+            count: 0,
+            together,
+        }))
+    }
+
+    /// Rows of a COPY FROM STDIN.
+    pub(super) fn copy_in(&mut self, id: u64, rows: &CopyRows) -> Result<(), ErrorResponse> {
+        let Some(copying) = self.portals.get_mut(&id).and_then(|p| p.copying.as_mut()) else {
+            return Err(ErrorResponse::error(
+                SqlState::INVALID_CURSOR_NAME,
+                "the portal ended with its transaction",
+            ));
+        };
+        copying.take(self.connection, &self.schema, rows)
     }
 
     fn rows(

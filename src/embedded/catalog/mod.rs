@@ -23,17 +23,31 @@ const FIRST_OID: i64 = 16_384;
 /// The catalogs' tables and their columns, as PostgreSQL 15 has them.
 const TABLES: &str = include_str!("tables.txt");
 
-/// Attaches the databases and makes the tables.
+/// The schema and name of a line of [`TABLES`].
+fn name_of(line: &str) -> (&str, &str) {
+    let name = line.split(": ").next().unwrap_or_default();
+    name.split_once('.').unwrap_or(("pg_catalog", name))
+}
+
+/// Whether there is such a table.
+pub(super) fn has(schema: &str, table: &str) -> bool {
+    TABLES.lines().any(|line| name_of(line) == (schema, table))
+}
+
+/// Attaches the databases.
+pub(super) fn attach(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .execute_batch("ATTACH ':memory:' AS pg_catalog; ATTACH ':memory:' AS information_schema")
+}
+
+/// Makes the tables.
 pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
-    connection.execute_batch(
-        "ATTACH '' AS pg_catalog; ATTACH '' AS information_schema; \
-         PRAGMA pg_catalog.journal_mode=MEMORY; PRAGMA information_schema.journal_mode=MEMORY; \
-         CREATE TABLE pg_catalog.pgtls_filled(main int8, temp int8);",
-    )?;
-    let mut sql = String::from("BEGIN;");
+    let mut sql = String::from(
+        "SAVEPOINT pgtls_catalog; CREATE TABLE pg_catalog.pgtls_filled(main int8, temp int8);",
+    );
     for line in TABLES.lines() {
-        let (name, columns) = line.split_once(": ").unwrap_or((line, ""));
-        let (schema, name) = name.split_once('.').unwrap_or(("pg_catalog", name));
+        let (schema, name) = name_of(line);
+        let (_, columns) = line.split_once(": ").unwrap_or((line, ""));
         let columns: Vec<String> = columns
             .split(", ")
             .filter_map(|column| {
@@ -56,12 +70,27 @@ pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
             columns.join(",")
         ));
     }
-    sql.push_str("COMMIT;");
+    sql.push_str("RELEASE pgtls_catalog;");
     connection.execute_batch(&sql)
 }
 
-/// Brings the catalogs up to date.
+/// Brings the catalogs up to date, all or nothing.
 pub(super) fn refresh(
+    connection: &Connection,
+    schema: &SqliteSchema<'_>,
+    facts: &Facts,
+) -> rusqlite::Result<()> {
+    schema.attach()?;
+    connection.execute_batch("SAVEPOINT pgtls_catalog")?;
+    let result = refill(connection, schema, facts);
+    if result.is_err() {
+        connection.execute_batch("ROLLBACK TO pgtls_catalog")?;
+    }
+    connection.execute_batch("RELEASE pgtls_catalog")?;
+    result
+}
+
+fn refill(
     connection: &Connection,
     schema: &SqliteSchema<'_>,
     facts: &Facts,

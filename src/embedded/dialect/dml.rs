@@ -72,23 +72,11 @@ impl Translator<'_> {
         Ok(sql)
     }
 
-    fn target(&self, table: &Rc<Table>) -> Result<(), Fault> {
-        if table.system {
-            return Err(Fault::new(
-                SqlState::INSUFFICIENT_PRIVILEGE,
-                format!("permission denied: \"{}\" is a system catalog", table.name),
-            ));
-        }
-        if table.view {
-            return Err(Fault::unsupported(format!(
-                "changing rows through the view \"{}\"",
-                table.name
-            )));
-        }
-        Ok(())
-    }
-
-    fn target_column<'t>(&self, table: &'t Table, name: &Ident) -> Result<&'t TableColumn, Fault> {
+    pub(super) fn target_column<'t>(
+        &self,
+        table: &'t Table,
+        name: &Ident,
+    ) -> Result<&'t TableColumn, Fault> {
         let folded = fold(name);
         table
             .columns
@@ -118,7 +106,7 @@ impl Translator<'_> {
             return Err(Fault::new(SqlState::SYNTAX_ERROR, "syntax error in INSERT").at(name));
         }
         let table = self.table(name)?;
-        self.target(&table).at(name)?;
+        own_target(&table).at(name)?;
         let mut columns: Vec<TableColumn> = Vec::new();
         for column in &insert.columns {
             let ident = column
@@ -428,7 +416,7 @@ impl Translator<'_> {
             );
         }
         let table = self.table(name)?;
-        self.target(&table).at(name)?;
+        own_target(&table).at(name)?;
         let visible = alias
             .as_ref()
             .map_or_else(|| table.name.clone(), |a| fold(&a.name));
@@ -503,6 +491,23 @@ impl Translator<'_> {
             tag: "DELETE",
         })
     }
+}
+
+/// A table that rows may be written to.
+pub(super) fn own_target(table: &Table) -> Result<(), Fault> {
+    if table.system {
+        return Err(Fault::new(
+            SqlState::INSUFFICIENT_PRIVILEGE,
+            format!("permission denied: \"{}\" is a system catalog", table.name),
+        ));
+    }
+    if table.view {
+        return Err(Fault::unsupported(format!(
+            "changing rows through the view \"{}\"",
+            table.name
+        )));
+    }
+    Ok(())
 }
 
 /// A query that is VALUES and nothing else.

@@ -119,54 +119,12 @@ impl Translator<'_> {
         if names.is_empty() {
             return Ok(format!("{left} CROSS JOIN {right}"));
         }
+        let mut inner = Vec::new();
         for name in &names {
-            self.merge(name, scope, start, middle).at(join)?;
+            inner.push(quote(&merge(name, scope, start, middle).at(join)?));
         }
-        let names: Vec<String> = names.iter().map(|n| quote(n)).collect();
+        let names = inner;
         Ok(format!("{left} {word} {right} USING({})", names.join(",")))
-    }
-
-    /// Makes one column of the two that USING names.
-    fn merge(
-        &self,
-        name: &str,
-        scope: &mut Scope<'_>,
-        start: usize,
-        middle: usize,
-    ) -> Result<(), Fault> {
-        let (lefts, rights) = scope.relations.split_at_mut(middle);
-        let lefts = lefts.get_mut(start..).unwrap_or_default();
-        let find = |side: &mut [Relation], word: &str| {
-            side.iter()
-                .enumerate()
-                .find_map(|(i, r)| {
-                    let column = r.columns.iter().position(|c| c.name == name && !c.hidden)?;
-                    Some((i, column))
-                })
-                .ok_or_else(|| {
-                    Fault::new(
-                        SqlState::UNDEFINED_COLUMN,
-                        format!(
-                            "column \"{name}\" specified in USING clause does not exist in {word} table"
-                        ),
-                    )
-                })
-        };
-        let (l, r) = (find(lefts, "left")?, find(rights, "right")?);
-        let left = lefts.get_mut(l.0).and_then(|t| t.columns.get_mut(l.1));
-        let right = rights.get_mut(r.0).and_then(|t| t.columns.get_mut(r.1));
-        if let (Some(left), Some(right)) = (left, right) {
-            super::operator::comparable("=", &left.ty.kind, &right.ty.kind)?;
-            if left.inner.is_some() || right.inner.is_some() {
-                return Err(Fault::unsupported("USING of a column with another name"));
-            }
-            if types::storage(&left.ty.kind) != types::storage(&right.ty.kind) {
-                return Err(Fault::unsupported("USING of columns of different types"));
-            }
-            left.merged = true;
-            right.hidden = true;
-        }
-        Ok(())
     }
 
     fn factor(&mut self, factor: &TableFactor, scope: &mut Scope<'_>) -> Result<String, Fault> {
@@ -510,6 +468,45 @@ impl Translator<'_> {
         );
         Ok((text, single(alias, "value", element)))
     }
+}
+
+/// Makes one column of the two that USING names, and gives SQLite's name for it.
+fn merge(name: &str, scope: &mut Scope<'_>, start: usize, middle: usize) -> Result<String, Fault> {
+    let (lefts, rights) = scope.relations.split_at_mut(middle);
+    let lefts = lefts.get_mut(start..).unwrap_or_default();
+    let find = |side: &mut [Relation], word: &str| {
+        side.iter()
+            .enumerate()
+            .find_map(|(i, r)| {
+                let column = r.columns.iter().position(|c| c.name == name && !c.hidden)?;
+                Some((i, column))
+            })
+            .ok_or_else(|| {
+                Fault::new(
+                    SqlState::UNDEFINED_COLUMN,
+                    format!(
+                        "column \"{name}\" specified in USING clause does not exist in {word} table"
+                    ),
+                )
+            })
+    };
+    let (l, r) = (find(lefts, "left")?, find(rights, "right")?);
+    let left = lefts.get_mut(l.0).and_then(|t| t.columns.get_mut(l.1));
+    let right = rights.get_mut(r.0).and_then(|t| t.columns.get_mut(r.1));
+    if let (Some(left), Some(right)) = (left, right) {
+        super::operator::comparable("=", &left.ty.kind, &right.ty.kind)?;
+        let inner = left.inner.clone().unwrap_or_else(|| name.to_owned());
+        if right.inner.as_deref().unwrap_or(name) != inner {
+            return Err(Fault::unsupported("USING of a column with another name"));
+        }
+        if types::storage(&left.ty.kind) != types::storage(&right.ty.kind) {
+            return Err(Fault::unsupported("USING of columns of different types"));
+        }
+        left.merged = true;
+        right.hidden = true;
+        return Ok(inner);
+    }
+    Err(Fault::unsupported("this USING"))
 }
 
 /// Whether WITH ORDINALITY changes nothing.

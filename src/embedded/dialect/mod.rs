@@ -3,6 +3,7 @@
 
 mod catalog;
 mod collection;
+mod copy;
 mod ddl;
 mod dml;
 mod expr;
@@ -23,6 +24,7 @@ use sqlparser::ast::{Ident, Spanned, Statement};
 use sqlparser::tokenizer::Location;
 
 use crate::error_response::{ErrorResponse, SqlState};
+pub(super) use copy::Copy;
 pub(super) use ddl::{NOT_NULL_KEY, VIEW_TYPES};
 pub(super) use parse::Script;
 pub(super) use types::Ty;

@@ -6,6 +6,7 @@ use sqlparser::ast::{
     Statement, TransactionAccessMode, TransactionIsolationLevel, TransactionMode, Value,
 };
 
+use crate::embedded::dialect::copy::{self, Copy};
 use crate::embedded::dialect::expr::{Translator, shorten};
 use crate::embedded::dialect::scope::{Scope, fold};
 use crate::embedded::dialect::types::{self, Ty};
@@ -48,6 +49,7 @@ pub(in crate::embedded) enum Plan {
     RollbackTo(String),
     /// SET, SHOW, LISTEN and their like.
     Session(SessionCommand),
+    Copy(Copy),
     /// VACUUM: not within a transaction.
     Alone {
         sql: String,
@@ -211,6 +213,17 @@ impl Translator<'_> {
                 if_not_exists: true,
                 ..
             } if schema_name.to_string() == "public" => nothing("CREATE SCHEMA"),
+            Statement::Copy {
+                source,
+                to,
+                target,
+                options,
+                legacy_options,
+                ..
+            } => {
+                let options = copy::options(options, legacy_options)?;
+                Plan::Copy(self.copy(source, *to, target, options)?)
+            }
             other => {
                 let text = other.to_string();
                 let words: Vec<&str> = text.split_whitespace().take(2).collect();
@@ -220,7 +233,7 @@ impl Translator<'_> {
     }
 
     /// Columns as clients see them: what stands for an object by its number is shown by name.
-    fn presented(
+    pub(super) fn presented(
         &self,
         sql: String,
         mut columns: Vec<Output>,
