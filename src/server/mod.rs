@@ -33,7 +33,7 @@ pub use format::Format;
 pub use postgres_types::Type;
 pub use protocol::check_message;
 pub use rows::{Column, RowFormat, Rows};
-#[cfg(feature = "_fuzzing")]
+#[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) use session::frontend;
 pub use session::{QuerySession, StatementTimer, Turn};
 pub use settings::{Scope, Setting};

@@ -222,9 +222,11 @@ impl Rows {
     /// Gives the rows there are, and starts anew.
     #[must_use]
     pub fn take(&mut self) -> Self {
+        // The next will most likely be as large.
+        let room = self.bytes.len().saturating_add(self.bytes.len() / 8);
         let taken = Self {
             format: self.format.clone(),
-            bytes: core::mem::take(&mut self.bytes),
+            bytes: core::mem::replace(&mut self.bytes, Vec::with_capacity(room)),
             count: self.count,
         };
         self.count = 0;

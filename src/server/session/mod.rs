@@ -4,7 +4,7 @@ mod copy;
 #[cfg(any(test, feature = "_fuzzing"))]
 mod engine;
 mod extended;
-#[cfg(feature = "_fuzzing")]
+#[cfg(any(test, feature = "_fuzzing"))]
 mod fuzzing;
 mod run;
 mod store;
@@ -31,7 +31,7 @@ use crate::server::protocol::{self, Frontend};
 use crate::server::rows::Rows;
 use crate::server::settings;
 use copy::Copy;
-#[cfg(feature = "_fuzzing")]
+#[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) use fuzzing::frontend;
 use run::Running;
 use store::{Bound, Named, Statement};
