@@ -175,7 +175,7 @@ fn cancel_reaches_its_own_session_only(on: Runtime) {
         }
         assert_eq!(
             victim.story(),
-            "E(ERROR 57014: canceling statement due to user request) Z(I)"
+            "T E(ERROR 57014: canceling statement due to user request) Z(I)"
         );
     }
     assert_eq!(bystander.story(), "T D C(SELECT 1) Z(I)");

@@ -250,7 +250,7 @@ fn cancel_flood(on: Runtime, size: usize) {
         .unwrap();
     assert_eq!(
         victim.story(),
-        "E(ERROR 57014: canceling statement due to user request) Z(I)"
+        "T E(ERROR 57014: canceling statement due to user request) Z(I)"
     );
     server.stop();
 }
