@@ -150,3 +150,38 @@ fn the_server_runs_on_every_runtime_it_was_built_with() {
         }
     }
 }
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a signal takes its time")]
+fn access_files_are_read_anew_on_sighup() {
+    let files = tempfile::tempdir().unwrap();
+    let (hba, ident) = (files.path().join("pg_hba.conf"), files.path().join("ident"));
+    std::fs::write(&hba, "host all me all scram-sha-256").unwrap();
+    std::fs::write(&ident, "# no maps").unwrap();
+    let (hba_path, ident_path) = (hba.to_str().unwrap(), ident.to_str().unwrap());
+    #[rustfmt::skip]
+    let server = Serving::start(
+        "postgres_server_ssl",
+        &["--listen", "127.0.0.1:0", "--hba", hba_path, "--ident", ident_path, "--user", "me=right"],
+    );
+    let said = |password: &str| server.psql(&format!("password={password}"), &["select 42"]);
+    assert_eq!(said("right").out, "42\n");
+    assert!(said("wrong").err.contains("password authentication failed"));
+    let reload_until = |done: &dyn Fn() -> bool| {
+        let id = server.child.id().to_string();
+        assert!(run(Command::new("kill").args(["-HUP", &id])).ok);
+        let until = std::time::Instant::now() + common::PATIENCE;
+        while !done() {
+            assert!(std::time::Instant::now() < until, "nothing was reloaded");
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    };
+    std::fs::write(&hba, "host all me all reject").unwrap();
+    reload_until(&|| said("right").err.contains("pg_hba.conf rejects connection"));
+    std::fs::write(&hba, "host all me all trust").unwrap();
+    reload_until(&|| said("wrong").ok);
+    // A file with a mistake changes nothing; the server serves on.
+    std::fs::write(&hba, "host all me all rejct").unwrap();
+    reload_until(&|| true);
+    assert!(said("wrong").ok);
+}
