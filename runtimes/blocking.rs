@@ -137,7 +137,7 @@ pub fn accept_from<S: Socket + Unpin>(
     }
 }
 
-/// Serves a [`PgServer`](crate::PgServer) with threads.
+/// Serves a [`PgServer`] with threads.
 #[cfg(feature = "server")]
 pub trait Serve {
     /// Listens at all the server's addresses and serves for ever.
