@@ -15,7 +15,7 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::raw::{Raw, query, startup};
+use common::raw::{Raw, message, query, startup};
 use common::{Certs, PATIENCE, Server, embedded, psql};
 use futures_util::{SinkExt, TryStreamExt};
 use pgtls::{EmbeddedDatabase, PgServerBuilder, SslMode};
@@ -321,6 +321,76 @@ fn portals_go_on_while_other_statements_run() {
         assert_eq!(take(&two).await, [5, 6, 7, 8]);
         transaction.commit().await.unwrap();
         assert_eq!(answer(&client, "select count(*) from t").await, "1");
+    });
+}
+
+#[test]
+fn an_error_is_told_before_sync() {
+    let server = plain();
+    let mut client = Raw::plain(&server);
+    client.log_in();
+    client.send(&message(b'P', b"\0select * from nope\0\0\0"));
+    client.send(&message(b'H', b""));
+    let (kind, body) = client.message().unwrap();
+    assert_eq!(kind, b'E');
+    assert!(body.windows(5).any(|w| w == b"42P01"));
+    client.send(&message(b'S', b""));
+    assert_eq!(client.story(), "Z(I)");
+}
+
+#[cfg(unix)]
+#[test]
+fn what_was_committed_is_there_after_a_kill() {
+    let mut path = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    let place = tempfile::tempdir().unwrap();
+    let mut child = std::process::Command::new(path.join("examples/postgres_server_ssl"))
+        .args([
+            "--listen",
+            "127.0.0.1:0",
+            "--ssl-mode",
+            "disable",
+            "--db-file",
+            "data.db",
+        ])
+        .current_dir(place.path())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stdout.take().unwrap()));
+    let address: std::net::SocketAddr = lines
+        .by_ref()
+        .find_map(|line| line.unwrap().strip_prefix("listening on ")?.parse().ok())
+        .unwrap();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let config = format!("host=127.0.0.1 port={} user=postgres", address.port());
+        let (client, connection) = tokio_postgres::connect(&config, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client.batch_execute("create table t(a int)").await.unwrap();
+        for n in 0..20 {
+            client
+                .execute("insert into t values ($1)", &[&n])
+                .await
+                .unwrap();
+        }
+        client
+            .batch_execute("begin; insert into t values (99)")
+            .await
+            .unwrap();
+        // SIGKILL.
+        child.kill().unwrap();
+        child.wait().unwrap();
+    });
+    let database = EmbeddedDatabase::open(place.path().join("data.db")).unwrap();
+    let server = Server::start(PgServerBuilder::new(), database);
+    with_client(&server, async |client| {
+        assert_eq!(
+            answer(&client, "select count(*), max(a) from t").await,
+            "20|19"
+        );
     });
 }
 

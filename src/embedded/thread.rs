@@ -128,6 +128,8 @@ impl Drop for EmbeddedSession {
 
 fn prepare(connection: &mut Connection, facts: &Facts) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
+    // A commit is on the disk before the client hears of it.
+    connection.pragma_update(None, "synchronous", "FULL")?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     functions::register(connection, facts.info.clone())?;
     rusqlite::vtab::series::load_module(connection)?;

@@ -245,8 +245,9 @@ impl<S: DatabaseSession> Core<S> {
             self.end_query();
             true
         } else {
+            // asyncpg and postgres.js send their Sync only when they know of it.
             self.skip_until_sync = true;
-            false
+            true
         }
     }
 }
