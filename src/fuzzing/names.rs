@@ -69,7 +69,7 @@ pub fn names(input: &[u8]) {
 
 type Part<'a> = (u8, &'a [u8]);
 
-/// Pieces of a kind, a length and so many bytes; and every prefix of each, as users to try.
+/// Pieces of a kind, a length and so many bytes; and users to try.
 fn parts(mut rest: &[u8]) -> (Vec<Part<'_>>, Vec<&[u8]>) {
     let (mut parts, mut users) = (Vec::new(), Vec::new());
     while let [kind, length, tail @ ..] = rest {
@@ -78,8 +78,10 @@ fn parts(mut rest: &[u8]) -> (Vec<Part<'_>>, Vec<&[u8]>) {
         }
         let (value, tail) = tail.split_at(usize::from(*length % 80).min(tail.len()));
         parts.push((*kind, value));
-        users.extend((0..=value.len().min(8)).filter_map(|n| value.get(..n)));
         users.push(value);
+        // Cut where a C string would end, and short of its last byte.
+        users.extend(value.split(|b| *b == 0).next());
+        users.extend(value.split_last().map(|(_, shorter)| shorter));
         rest = tail;
     }
     (parts, users)

@@ -137,6 +137,16 @@ fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
 mod tests {
     use super::*;
 
+    #[cfg(not(any(feature = "aws-lc-rs", feature = "ring")))]
+    #[test]
+    fn without_cryptography_there_is_no_tls() {
+        let config = SslConfig::new(crate::SslMode::Require, "server.crt", "server.key");
+        assert_eq!(
+            config.validate().unwrap_err().to_string(),
+            "this build has no cryptography for TLS; build with the feature \"aws-lc-rs\" (the default) or \"ring\""
+        );
+    }
+
     #[test]
     fn suites_go_by_both_names() {
         for (iana, openssl) in [
