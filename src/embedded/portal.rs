@@ -56,6 +56,7 @@ pub(super) struct Portal<'c> {
     pub(super) source: Source,
     pub(super) running: Option<Running<'c>>,
     pub(super) copying: Option<Copying>,
+    pub(super) fetching: Option<Fetching>,
     pub(super) reply: Sender<Batch>,
 }
 
@@ -68,10 +69,17 @@ pub(super) struct Copying {
     pub(super) together: bool,
 }
 
+/// A FETCH between its first row and its last.
+pub(super) struct Fetching {
+    pub(super) name: String,
+    pub(super) limit: u64,
+}
+
 /// What becomes of a statement that was begun.
 pub(super) enum Begun<'c> {
     Copy(Copying),
     Done,
+    Fetch(Fetching),
     Rows(Running<'c>),
 }
 
@@ -146,6 +154,16 @@ impl<'c> Running<'c> {
             tag,
             count: 0,
         })
+    }
+
+    /// Counts anew, and gives its rows in this format from now on.
+    pub(super) fn restart(&mut self, format: &RowFormat) {
+        (self.rows, self.count) = (Rows::new(format), 0);
+    }
+
+    /// How many rows it gave.
+    pub(super) fn count(&self) -> u64 {
+        self.count
     }
 
     /// Gives up to `wanted` rows, or as many as make a full batch; true at the end.

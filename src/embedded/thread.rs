@@ -17,8 +17,8 @@ use crate::embedded::worker::Worker;
 use crate::embedded::{authorize, value};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{
-    CopyRows, DatabaseSession, Event, Interrupt, Portal, Prepared, RowFormat, TransactionStatus,
-    Type, Value,
+    Column, CopyRows, DatabaseSession, Event, Interrupt, Portal, Prepared, RowFormat,
+    TransactionStatus, Type, Value,
 };
 
 /// How long a statement waits for another session's lock before it fails with 55P03.
@@ -41,6 +41,7 @@ pub struct EmbeddedSession {
 enum Command {
     Abort(Sender<()>),
     Close(u64),
+    Cursor(String, Sender<Option<Vec<Column>>>),
     CopyIn(u64, CopyRows, Sender<Result<(), ErrorResponse>>),
     Next(u64, u64),
     Open(u64, Source, Sender<Batch>),
@@ -176,6 +177,10 @@ fn work(
                 worker.close(id);
                 tell(&worker);
             }
+            Command::Cursor(name, reply) => {
+                tell(&worker);
+                let _ = reply.send_blocking(worker.cursor(&name));
+            }
             Command::CopyIn(id, rows, reply) => {
                 let taken = worker.copy_in(id, &rows);
                 tell(&worker);
@@ -188,6 +193,7 @@ fn work(
                     source,
                     running: None,
                     copying: None,
+                    fetching: None,
                     reply,
                 },
             ),
@@ -212,6 +218,7 @@ fn work(
                         source,
                         running,
                         copying: None,
+                        fetching: None,
                         reply,
                     },
                 );
@@ -319,6 +326,14 @@ impl DatabaseSession for EmbeddedSession {
             // A thread that is gone has aborted already.
             let _ = answer.recv().await;
         }
+    }
+
+    async fn cursor(&mut self, name: &str) -> Option<Vec<Column>> {
+        let (reply, answer) = async_channel::bounded(1);
+        self.tell(Command::Cursor(name.to_owned(), reply))
+            .await
+            .ok()?;
+        answer.recv().await.ok()?
     }
 
     fn transaction_status(&self) -> TransactionStatus {

@@ -9,16 +9,20 @@ use sqlparser::ast::Statement;
 
 use crate::embedded::catalog::{self, Facts};
 use crate::embedded::context;
-use crate::embedded::dialect::{Copy, Output, Plan, Script, Translated, quote, translate};
+use crate::embedded::dialect::{
+    Copy, Names, Output, Plan, Script, Translated, no_cursor, quote, translate,
+};
 use crate::embedded::error::respond;
 use crate::embedded::portal::{
-    Batch, Begun, Copying, Portal, PreparedStatement, Running, Source, bind,
+    Batch, Begun, Copying, Fetching, Portal, PreparedStatement, Running, Source, bind,
 };
 use crate::embedded::schema::SqliteSchema;
 use crate::embedded::transaction::Transaction;
 use crate::embedded::value;
 use crate::error_response::{ErrorResponse, SqlState};
-use crate::server::{CopyIn, CopyOut, CopyRows, Event, RowFormat, Scope, Type, Value};
+use crate::server::{
+    Column, CopyIn, CopyOut, CopyRows, Event, RowFormat, Scope, SessionCommand, Type, Value,
+};
 
 /// Runs a session's statements.
 pub(super) struct Worker<'c> {
@@ -27,6 +31,9 @@ pub(super) struct Worker<'c> {
     facts: Facts,
     pub(super) transaction: Transaction,
     portals: HashMap<u64, Portal<'c>>,
+    names: Names,
+    /// The open cursors; what has given its last row is `None`.
+    cursors: HashMap<String, Option<Running<'c>>>,
 }
 
 /// What one statement needs to know of how it is run.
@@ -49,6 +56,8 @@ impl<'c> Worker<'c> {
             facts,
             transaction: Transaction::default(),
             portals: HashMap::new(),
+            names: Names::default(),
+            cursors: HashMap::new(),
         }
     }
 
@@ -110,7 +119,10 @@ impl<'c> Worker<'c> {
     ) -> Result<Translated, ErrorResponse> {
         self.begin_statement();
         self.schema.refresh().map_err(|e| respond(&e, None))?;
-        translate(statement, &self.schema, declared).map_err(|f| f.respond(Some(script)))
+        self.names
+            .translate(statement, &self.schema, declared)
+            .unwrap_or_else(|| translate(statement, &self.schema, declared))
+            .map_err(|f| f.respond(Some(script)))
     }
 
     fn begin_statement(&self) {
@@ -161,6 +173,12 @@ impl<'c> Worker<'c> {
                 }
                 portal.running = None;
             }
+            if let Some(fetching) = &mut portal.fetching {
+                if !self.fetch(fetching, rows, events)? {
+                    return Ok(false);
+                }
+                portal.fetching = None;
+            }
             if let Some(copying) = portal.copying.take() {
                 events.push(Event::Complete(format!("COPY {}", copying.count)));
                 self.end_single(copying.together)?;
@@ -196,6 +214,7 @@ impl<'c> Worker<'c> {
                             return Ok(false);
                         }
                         Begun::Done => {}
+                        Begun::Fetch(fetching) => portal.fetching = Some(fetching),
                         Begun::Rows(running) => portal.running = Some(running),
                     }
                 }
@@ -222,6 +241,7 @@ impl<'c> Worker<'c> {
                             return Ok(false);
                         }
                         Begun::Done => {}
+                        Begun::Fetch(fetching) => portal.fetching = Some(fetching),
                         Begun::Rows(running) => portal.running = Some(running),
                     }
                 }
@@ -393,7 +413,56 @@ impl<'c> Worker<'c> {
             Plan::Savepoint(name) | Plan::Release(name) | Plan::RollbackTo(name) => {
                 self.savepoint(plan, name, events)?;
             }
+            Plan::Declare { name, sql, columns } => {
+                self.declare(name, sql, parameters, columns, together)?;
+                complete(events, "DECLARE CURSOR");
+            }
+            Plan::Fetch {
+                name,
+                limit,
+                columns,
+            } => {
+                return self
+                    .begin_fetch(name, *limit, columns, format, events)
+                    .map(Begun::Fetch);
+            }
+            Plan::Close(None) => {
+                self.drop_cursors();
+                complete(events, "CLOSE CURSOR ALL");
+            }
+            Plan::Close(Some(name)) => {
+                self.names.cursors.remove(name);
+                self.cursors.remove(name);
+                complete(events, "CLOSE CURSOR");
+            }
+            Plan::Prepare { name, definition } => {
+                let definition = Arc::clone(definition);
+                self.names.statements.insert(name.clone(), definition);
+                complete(events, "PREPARE");
+            }
+            Plan::Execute { arguments, plan } => {
+                let arguments = match arguments {
+                    Some(sql) => self.evaluate(sql, parameters)?,
+                    None => Vec::new(),
+                };
+                return self.execute(plan, &arguments, format, together, events);
+            }
+            Plan::Session(SessionCommand::Deallocate(Some(name)))
+                if self.names.statements.contains_key(name) =>
+            {
+                self.names.statements.remove(name);
+                complete(events, "DEALLOCATE");
+            }
             Plan::Session(command) => {
+                if matches!(
+                    command,
+                    SessionCommand::Deallocate(None) | SessionCommand::DiscardAll
+                ) {
+                    self.names.statements.clear();
+                }
+                if *command == SessionCommand::DiscardAll {
+                    self.drop_cursors();
+                }
                 let columns = command.columns();
                 let context = &self.facts.info.context;
                 let text = context.text_format(columns.as_deref().unwrap_or_default());
@@ -454,6 +523,114 @@ impl<'c> Worker<'c> {
             ));
         };
         copying.take(self.connection, &self.schema, rows)
+    }
+
+    fn declare(
+        &mut self,
+        name: &str,
+        sql: &str,
+        parameters: &[Kept],
+        columns: &[Output],
+        together: bool,
+    ) -> Result<(), ErrorResponse> {
+        if !self.transaction.block && !together {
+            return Err(ErrorResponse::error(
+                SqlState::NO_ACTIVE_SQL_TRANSACTION,
+                "DECLARE CURSOR can only be used in transaction blocks",
+            ));
+        }
+        // The formats are those of each FETCH.
+        let format = RowFormat::text(&[]);
+        let running = Running::new(self.connection, sql, parameters, columns, &format, "FETCH")
+            .map_err(|e| respond(&e, Some(&self.schema)))?;
+        self.cursors.insert(name.to_owned(), Some(running));
+        self.names.cursors.insert(name.to_owned(), columns.to_vec());
+        Ok(())
+    }
+
+    fn begin_fetch(
+        &mut self,
+        name: &str,
+        limit: u64,
+        columns: &[Output],
+        format: Option<&RowFormat>,
+        events: &mut Vec<Event>,
+    ) -> Result<Fetching, ErrorResponse> {
+        match self.names.cursors.get(name) {
+            Some(now) if now == columns => {}
+            // Told when it was prepared, of another cursor of that name.
+            Some(_) => return Err(changed_result()),
+            None => return Err(no_cursor(name).respond(None)),
+        }
+        let text;
+        let format = match format {
+            Some(format) => format,
+            None => {
+                let columns: Vec<_> = columns.iter().map(value::column).collect();
+                text = self.facts.info.context.text_format(&columns);
+                events.push(Event::Columns(columns));
+                &text
+            }
+        };
+        if let Some(Some(running)) = self.cursors.get_mut(name) {
+            running.restart(format);
+        }
+        Ok(Fetching {
+            name: name.to_owned(),
+            limit,
+        })
+    }
+
+    /// Goes on with a FETCH; true at its end.
+    fn fetch(
+        &mut self,
+        fetching: &Fetching,
+        rows: u64,
+        events: &mut Vec<Event>,
+    ) -> Result<bool, ErrorResponse> {
+        let Some(cursor) = self.cursors.get_mut(&fetching.name) else {
+            return Err(no_cursor(&fetching.name).respond(None));
+        };
+        let Some(running) = cursor else {
+            events.push(Event::Complete("FETCH 0".into()));
+            return Ok(true);
+        };
+        let left = fetching.limit.saturating_sub(running.count());
+        if running.fetch(rows.min(left), &self.schema, events)? {
+            *cursor = None;
+            return Ok(true);
+        }
+        if running.count() < fetching.limit {
+            return Ok(false);
+        }
+        events.push(Event::Complete(format!("FETCH {}", running.count())));
+        Ok(true)
+    }
+
+    fn drop_cursors(&mut self) {
+        self.cursors.clear();
+        self.names.cursors.clear();
+    }
+
+    /// What the rows of an open cursor look like.
+    pub(super) fn cursor(&self, name: &str) -> Option<Vec<Column>> {
+        let columns = self.names.cursors.get(name)?;
+        Some(columns.iter().map(value::column).collect())
+    }
+
+    /// The one row of a query without tables.
+    fn evaluate(&self, sql: &str, parameters: &[Kept]) -> Result<Vec<Kept>, ErrorResponse> {
+        let row = || {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            bind(&mut statement, parameters)?;
+            let count = statement.column_count();
+            let mut rows = statement.raw_query();
+            let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
+            (0..count)
+                .map(|i| row.get(i))
+                .collect::<rusqlite::Result<Vec<Kept>>>()
+        };
+        row().map_err(|e| respond(&e, Some(&self.schema)))
     }
 
     fn rows(
@@ -565,6 +742,7 @@ impl<'c> Worker<'c> {
 
     /// Open statements would keep a transaction from ending.
     fn drop_running(&mut self) {
+        self.drop_cursors();
         for portal in self.portals.values_mut() {
             if portal.running.take().is_some() {
                 portal.source = Source::Failed(Some(ErrorResponse::error(
@@ -628,6 +806,13 @@ fn in_failed_block() -> ErrorResponse {
     )
 }
 
+fn changed_result() -> ErrorResponse {
+    ErrorResponse::error(
+        SqlState::FEATURE_NOT_SUPPORTED,
+        "cached plan must not change result type",
+    )
+}
+
 /// Clients were told what the columns are.
 fn same_columns(
     prepared: Option<&PreparedStatement>,
@@ -635,10 +820,7 @@ fn same_columns(
 ) -> Result<(), ErrorResponse> {
     let before = prepared.and_then(|p| p.translated.as_ref());
     match before {
-        Some(before) if before.plan.columns() != again.plan.columns() => Err(ErrorResponse::error(
-            SqlState::FEATURE_NOT_SUPPORTED,
-            "cached plan must not change result type",
-        )),
+        Some(before) if before.plan.columns() != again.plan.columns() => Err(changed_result()),
         _ => Ok(()),
     }
 }

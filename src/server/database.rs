@@ -181,6 +181,13 @@ pub trait DatabaseSession: Send + 'static {
         async {}
     }
 
+    /// What the rows of a cursor look like that was declared in SQL. Such cursors are portals, so
+    /// clients may have them described by name. None unless said.
+    fn cursor(&mut self, name: &str) -> impl Future<Output = Option<Vec<Column>>> + Send {
+        let _ = name;
+        async { None }
+    }
+
     /// Where the session stands, asked between two statements. What only
     /// [`DatabaseSession::sync`] will end is no transaction block: that is idle.
     fn transaction_status(&self) -> TransactionStatus;

@@ -1,17 +1,19 @@
 //! Statements that are neither queries nor changes: transactions, settings, COPY and the rest.
 
+use std::sync::Arc;
+
 use postgres_types::Type;
 use sqlparser::ast::{
-    CloseCursor, ContextModifier, DiscardObject, Expr, ObjectName, Reset, SelectItem, Set,
-    Statement, TransactionAccessMode, TransactionIsolationLevel, TransactionMode, Value,
+    ContextModifier, DiscardObject, Expr, ObjectName, Reset, SelectItem, Set, Statement,
+    TransactionAccessMode, TransactionIsolationLevel, TransactionMode, Value,
 };
 
 use crate::embedded::dialect::copy::{self, Copy};
 use crate::embedded::dialect::expr::{Translator, shorten};
+use crate::embedded::dialect::named::Definition;
 use crate::embedded::dialect::scope::{Scope, fold};
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{Fault, Output, quote};
-use crate::error_response::SqlState;
 use crate::server::{Scope as SettingScope, SessionCommand};
 
 /// What is to be done.
@@ -50,6 +52,27 @@ pub(in crate::embedded) enum Plan {
     /// SET, SHOW, LISTEN and their like.
     Session(SessionCommand),
     Copy(Copy),
+    Declare {
+        name: String,
+        sql: String,
+        columns: Vec<Output>,
+    },
+    Fetch {
+        name: String,
+        limit: u64,
+        columns: Vec<Output>,
+    },
+    /// One cursor, or all.
+    Close(Option<String>),
+    Prepare {
+        name: String,
+        definition: Arc<Definition>,
+    },
+    /// The arguments are the columns of a query's one row.
+    Execute {
+        arguments: Option<String>,
+        plan: Box<Self>,
+    },
     /// VACUUM: not within a transaction.
     Alone {
         sql: String,
@@ -73,7 +96,8 @@ impl Plan {
     /// What its rows look like.
     pub(in crate::embedded) fn columns(&self) -> Option<&[Output]> {
         match self {
-            Self::Query { columns, .. } => Some(columns),
+            Self::Query { columns, .. } | Self::Fetch { columns, .. } => Some(columns),
+            Self::Execute { plan, .. } => plan.columns(),
             Self::Change { columns, .. } => columns.as_deref(),
             _ => None,
         }
@@ -162,15 +186,6 @@ impl Translator<'_> {
                 let all = name.quote_style.is_none() && fold(name) == "all";
                 Plan::Session(SessionCommand::Deallocate((!all).then(|| fold(name))))
             }
-            Statement::Close { cursor } => match cursor {
-                CloseCursor::All => nothing("CLOSE CURSOR ALL"),
-                CloseCursor::Specific { name } => {
-                    return Err(Fault::new(
-                        SqlState::INVALID_CURSOR_NAME,
-                        format!("cursor \"{}\" does not exist", fold(name)),
-                    ));
-                }
-            },
             Statement::LISTEN { channel } => Plan::Session(SessionCommand::Listen(fold(channel))),
             Statement::UNLISTEN { channel } => {
                 let all = channel.quote_style.is_none() && channel.value == "*";

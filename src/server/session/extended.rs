@@ -96,7 +96,7 @@ impl<S: DatabaseSession> Core<S> {
         Ok(())
     }
 
-    pub(super) fn describe(&mut self, target: Target<'_>) -> Result<(), ErrorResponse> {
+    pub(super) async fn describe(&mut self, target: Target<'_>) -> Result<(), ErrorResponse> {
         let (columns, formats) = match target {
             Target::Statement(name) => {
                 let name = format::utf8(name)?;
@@ -108,8 +108,16 @@ impl<S: DatabaseSession> Core<S> {
             }
             Target::Portal(name) => {
                 let name = format::utf8(name)?;
-                let bound = self.portals.get(name).ok_or_else(|| no_such_portal(name))?;
-                (bound.columns.clone(), Ok(&bound.formats))
+                let declared = match self.portals.get(name) {
+                    Some(_) => None,
+                    None => self.session.cursor(name).await,
+                };
+                match (self.portals.get(name), declared) {
+                    (Some(bound), _) => (bound.columns.clone(), Ok(Some(&bound.formats))),
+                    // FETCH says in which formats its rows come.
+                    (None, Some(columns)) => (Some(columns.into()), Ok(None)),
+                    (None, None) => return Err(no_such_portal(name)),
+                }
             }
         };
         let failed = self.session.transaction_status() == TransactionStatus::Failed;
@@ -121,9 +129,12 @@ impl<S: DatabaseSession> Core<S> {
             protocol::put_parameter_description(&mut self.out, parameters);
         }
         match columns {
-            Some(columns) => protocol::put_row_description(&mut self.out, &columns, |i| {
-                formats.map_or(Format::Text, |formats| formats.of(i))
-            }),
+            Some(columns) => {
+                protocol::put_row_description(&mut self.out, &columns, |i| match formats {
+                    Ok(Some(formats)) => formats.of(i),
+                    _ => Format::Text,
+                })
+            }
             None => {
                 protocol::put_bare(&mut self.out, b'n');
                 Ok(())

@@ -458,7 +458,7 @@ impl<S: DatabaseSession> Core<S> {
         let done = match message {
             Frontend::Parse(parse) => self.parse(&parse).await,
             Frontend::Bind(bind) => self.bind(bind).await,
-            Frontend::Describe(target) => self.describe(target),
+            Frontend::Describe(target) => self.describe(target).await,
             Frontend::Close(target) => self.close(target),
             Frontend::Execute(name, rows) => {
                 format::utf8(name).and_then(|name| self.execute(name, rows))

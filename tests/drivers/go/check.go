@@ -36,7 +36,7 @@ func fails(code string, err error) {
 
 func open(password string) *sql.DB {
 	db, err := sql.Open("postgres", fmt.Sprintf(
-		"host=localhost port=%s user=%s password=%s dbname=heliosdb sslmode=verify-full sslrootcert=%s connect_timeout=20",
+		"host=localhost port=%s user=%s password='%s' dbname=heliosdb sslmode=verify-full sslrootcert=%s connect_timeout=20",
 		os.Getenv("PGTLS_PORT"), os.Getenv("PGTLS_USER"), password, os.Getenv("PGTLS_CA")))
 	must(err)
 	return db

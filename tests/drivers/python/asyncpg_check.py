@@ -29,7 +29,9 @@ async def login(method):
     for ssl in (tls_context(), "require"):
         await (await connect(ssl=ssl)).close()
         count.step()
-    await (await connect(direct_tls=True)).close()
+    direct = tls_context()
+    direct.set_alpn_protocols(["postgresql"])
+    await (await connect(direct_tls=True, ssl=direct)).close()
     count.step()
     await fails("28P01", connect(password="wrong"))
 

@@ -1,0 +1,234 @@
+//! What a session keeps by name: cursors, and statements prepared in SQL (PostgreSQL docs,
+//! "DECLARE", "FETCH", "CLOSE", "PREPARE", "EXECUTE").
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use postgres_types::Type;
+use sqlparser::ast::{CloseCursor, Declare, Expr, FetchDirection, Ident, Statement, ValueWithSpan};
+
+use crate::embedded::dialect::expr::Translator;
+use crate::embedded::dialect::scope::{Scope, fold};
+use crate::embedded::dialect::{Fault, Output, Plan, Schema, Translated, translate, types};
+use crate::error_response::SqlState;
+
+/// The names in use.
+#[derive(Default)]
+pub(in crate::embedded) struct Names {
+    /// Open cursors and their columns.
+    pub(in crate::embedded) cursors: HashMap<String, Vec<Output>>,
+    pub(in crate::embedded) statements: HashMap<String, Arc<Definition>>,
+}
+
+/// A statement prepared in SQL. It is translated when it is executed, as the schema is then.
+#[derive(Debug)]
+pub(in crate::embedded) struct Definition {
+    statement: Statement,
+    declared: Vec<Option<Type>>,
+}
+
+impl Names {
+    /// Translates a statement that is about names; `None` for all others.
+    pub(in crate::embedded) fn translate(
+        &self,
+        statement: &Statement,
+        schema: &dyn Schema,
+        declared: &[Option<Type>],
+    ) -> Option<Result<Translated, Fault>> {
+        let plain = |plan: Result<Plan, Fault>| {
+            plan.map(|plan| Translated {
+                plan,
+                parameters: Vec::new(),
+            })
+        };
+        Some(match statement {
+            Statement::Declare { stmts, .. } => match stmts.as_slice() {
+                [declare] => self.declare(declare, schema, declared),
+                _ => Err(Fault::unsupported("DECLARE of several")),
+            },
+            Statement::Fetch {
+                name,
+                direction,
+                into: None,
+                ..
+            } => plain(self.fetch(name, direction)),
+            Statement::Close { cursor } => plain(match cursor {
+                CloseCursor::All => Ok(Plan::Close(None)),
+                CloseCursor::Specific { name } => {
+                    self.cursor(name).map(|_| Plan::Close(Some(fold(name))))
+                }
+            }),
+            Statement::Prepare {
+                name,
+                data_types,
+                statement,
+            } => {
+                let types: Result<Vec<_>, _> = data_types
+                    .iter()
+                    .map(|ty| types::named(&ty.to_string()).map(|ty| Some(ty.kind)))
+                    .collect();
+                plain(types.and_then(|declared| self.prepare(name, statement, declared, schema)))
+            }
+            Statement::Execute {
+                name: Some(name),
+                parameters,
+                immediate: false,
+                ..
+            } => match name.0.as_slice() {
+                [part] => part.as_ident().map_or_else(
+                    || Err(Fault::unsupported("EXECUTE of this")),
+                    |name| self.execute(name, parameters, schema, declared),
+                ),
+                _ => Err(Fault::unsupported("EXECUTE of a qualified name")),
+            },
+            _ => return None,
+        })
+    }
+
+    fn declare(
+        &self,
+        declare: &Declare,
+        schema: &dyn Schema,
+        declared: &[Option<Type>],
+    ) -> Result<Translated, Fault> {
+        let ([name], Some(query)) = (declare.names.as_slice(), &declare.for_query) else {
+            return Err(Fault::unsupported("DECLARE without a query"));
+        };
+        for (asked, what) in [
+            (declare.binary, "a BINARY cursor"),
+            (declare.scroll, "a SCROLL cursor"),
+            (declare.hold, "a cursor WITH HOLD"),
+        ] {
+            if asked == Some(true) {
+                return Err(Fault::unsupported(what).at_name(name));
+            }
+        }
+        let folded = fold(name);
+        if self.cursors.contains_key(&folded) {
+            let message = format!("cursor \"{folded}\" already exists");
+            return Err(Fault::new(SqlState::DUPLICATE_CURSOR, message));
+        }
+        let inner = translate(&Statement::Query(query.clone()), schema, declared)?;
+        let Plan::Query { sql, columns } = inner.plan else {
+            return Err(Fault::unsupported("a cursor for this"));
+        };
+        Ok(Translated {
+            plan: Plan::Declare {
+                name: folded,
+                sql,
+                columns,
+            },
+            parameters: inner.parameters,
+        })
+    }
+
+    fn cursor(&self, name: &Ident) -> Result<&[Output], Fault> {
+        let folded = fold(name);
+        self.cursors
+            .get(&folded)
+            .map(Vec::as_slice)
+            .ok_or_else(|| no_cursor(&folded))
+    }
+
+    fn fetch(&self, name: &Ident, direction: &FetchDirection) -> Result<Plan, Fault> {
+        let limit = match direction {
+            FetchDirection::All | FetchDirection::ForwardAll => Some(u64::MAX),
+            FetchDirection::Next | FetchDirection::Forward { limit: None } => Some(1),
+            FetchDirection::Count { limit } | FetchDirection::Forward { limit: Some(limit) } => {
+                forward(limit)
+            }
+            _ => None,
+        };
+        let columns = self.cursor(name)?.to_vec();
+        let Some(limit) = limit else {
+            return Err(Fault::new(
+                SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+                "cursor can only scan forward",
+            )
+            .with_hint("Fetch forward, one row or more at a time."));
+        };
+        Ok(Plan::Fetch {
+            name: fold(name),
+            limit,
+            columns,
+        })
+    }
+
+    fn prepare(
+        &self,
+        name: &Ident,
+        statement: &Statement,
+        declared: Vec<Option<Type>>,
+        schema: &dyn Schema,
+    ) -> Result<Plan, Fault> {
+        let folded = fold(name);
+        if self.statements.contains_key(&folded) {
+            let message = format!("prepared statement \"{folded}\" already exists");
+            return Err(Fault::new(SqlState::DUPLICATE_PREPARED_STATEMENT, message));
+        }
+        // Translated here to say at once what is wrong with it.
+        let translated = translate(statement, schema, &declared)?;
+        if !matches!(translated.plan, Plan::Query { .. } | Plan::Change { .. }) {
+            return Err(Fault::unsupported("PREPARE of this").at(statement));
+        }
+        let declared = translated.parameters.into_iter().map(Some).collect();
+        Ok(Plan::Prepare {
+            name: folded,
+            definition: Arc::new(Definition {
+                statement: statement.clone(),
+                declared,
+            }),
+        })
+    }
+
+    fn execute(
+        &self,
+        name: &Ident,
+        arguments: &[Expr],
+        schema: &dyn Schema,
+        declared: &[Option<Type>],
+    ) -> Result<Translated, Fault> {
+        let folded = fold(name);
+        let definition = self.statements.get(&folded).ok_or_else(|| {
+            Fault::new(
+                SqlState::INVALID_SQL_STATEMENT_NAME,
+                format!("prepared statement \"{folded}\" does not exist"),
+            )
+        })?;
+        let inner = translate(&definition.statement, schema, &definition.declared)?;
+        let (wanted, given) = (inner.parameters.len(), arguments.len());
+        if wanted != given {
+            return Err(Fault::new(
+                SqlState::SYNTAX_ERROR,
+                format!("wrong number of parameters for prepared statement \"{folded}\""),
+            )
+            .with_detail(format!("Expected {wanted} parameters but got {given}.")));
+        }
+        let mut translator = Translator::new(schema, declared);
+        let values = arguments
+            .iter()
+            .zip(inner.parameters)
+            .map(|(argument, kind)| Ok(translator.expr_of(argument, &Scope::default(), kind)?.text))
+            .collect::<Result<Vec<_>, Fault>>()?;
+        Ok(Translated {
+            plan: Plan::Execute {
+                arguments: (!values.is_empty()).then(|| format!("SELECT {}", values.join(","))),
+                plan: Box::new(inner.plan),
+            },
+            parameters: translator.parameters()?,
+        })
+    }
+}
+
+/// 34000.
+pub(in crate::embedded) fn no_cursor(name: &str) -> Fault {
+    Fault::new(
+        SqlState::INVALID_CURSOR_NAME,
+        format!("cursor \"{name}\" does not exist"),
+    )
+}
+
+/// The row count of a FETCH that goes forward; 0 would give the same row again.
+fn forward(limit: &ValueWithSpan) -> Option<u64> {
+    limit.value.to_string().parse().ok().filter(|n| *n > 0)
+}
