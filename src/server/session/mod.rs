@@ -435,8 +435,9 @@ impl<S: DatabaseSession> Core<S> {
                 self.skip_until_sync = false;
                 return self.sync().await;
             }
-            _ if self.skip_until_sync => return false,
+            // Also of an error: some clients wait for it before they send Sync.
             Frontend::Flush => return true,
+            _ if self.skip_until_sync => return false,
             // What is left over of a COPY that failed.
             Frontend::CopyData(_) | Frontend::CopyDone | Frontend::CopyFail(_) => return false,
             Frontend::FunctionCall => {

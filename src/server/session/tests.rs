@@ -554,6 +554,12 @@ fn names_are_unique_until_closed() {
 
 #[test]
 fn after_an_error_everything_waits_for_sync() {
+    // Flush brings the error; some clients send Sync only then.
+    let failed = [parse("", "syntax", &[]), describe(b'S', ""), flush()];
+    assert_eq!(
+        Client::new().say(&failed.concat()),
+        "E(ERROR 42601: syntax error)"
+    );
     check(
         &[
             parse("", "syntax", &[]),
