@@ -257,6 +257,7 @@ impl Audit {
     /// Logs and tells the listeners. Whatever they do, the verdict stands.
     pub(crate) fn note(&self, event: &LoginEvent<'_>) {
         event.log();
+        crate::meters::login(event);
         for listener in &self.0 {
             if catch_unwind(AssertUnwindSafe(|| listener(event))).is_err() {
                 tracing::error!(target: "pgtls::ssl", "a listener to logins panicked; the login stands as decided");

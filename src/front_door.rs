@@ -28,6 +28,7 @@ use crate::connection::{Answer, Lookup, Question};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::half_open::{HalfOpen, HalfOpenLimits};
 use crate::handshake::Handshake;
+use crate::meters;
 use crate::policy::{Encryption, Rules};
 use crate::session::Session;
 use crate::tls::config::select::Foreign;
@@ -156,6 +157,7 @@ impl Room {
                 (n < max).then(|| n.saturating_add(1))
             })
             .map_err(|_| full())?;
+        meters::session(true);
         Ok(SessionPermit {
             room: Arc::clone(self),
         })
@@ -223,6 +225,7 @@ impl Snapshot {
         }
         #[expect(clippy::disallowed_methods, reason = "what ends soon depends on now")]
         let now = SystemTime::now();
+        meters::expiries(&self.expiries, now);
         for expiry in &self.expiries {
             let days = expiry.days_left(now);
             let within = |limit: Duration| {
@@ -322,7 +325,9 @@ impl FrontDoor {
             .unwrap_or_else(PoisonError::into_inner);
         let tls = self.load_tls_again(always);
         let access = self.load_access_again(always);
-        Ok(tls? | access?)
+        let result = tls.and_then(|tls| Ok(tls | access?));
+        meters::reload(&result);
+        result
     }
 
     fn load_tls_again(&self, always: bool) -> Result<bool, ConfigError> {
@@ -357,6 +362,16 @@ impl FrontDoor {
             tracing::info!(target: "pgtls::access", "access rules and identity maps reloaded");
         }
         Ok(changed || always)
+    }
+
+    /// Says anew in `pgtls_days_to_expiry` how long certificates and revocation lists are good
+    /// for. That is done with every reload; call it before they are read, too, as days pass
+    /// without one.
+    #[cfg(feature = "metrics")]
+    pub fn update_metrics(&self) {
+        #[expect(clippy::disallowed_methods, reason = "how long is left depends on now")]
+        let now = SystemTime::now();
+        meters::expiries(&self.current().expiries, now);
     }
 
     /// When the certificates and revocation lists in force end. At each load a line is logged for
@@ -796,6 +811,7 @@ pub(crate) struct SessionPermit {
 impl Drop for SessionPermit {
     fn drop(&mut self) {
         self.room.sessions.fetch_sub(1, Ordering::Relaxed);
+        meters::session(false);
     }
 }
 

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 
 use crate::front_door::Peer;
+use crate::meters;
 
 /// Default of [`FrontDoor::max_half_open`](crate::FrontDoor::max_half_open).
 pub const DEFAULT_MAX_HALF_OPEN: usize = 4096;
@@ -147,6 +148,7 @@ impl HalfOpen {
         let gone = self.enforce(&mut waiting, Origin::of(peer));
         drop(waiting);
         tell(gone);
+        meters::half_open(true);
         Place {
             among: Arc::clone(self),
             age,
@@ -203,6 +205,7 @@ impl HalfOpen {
         waiting.join(age, None);
         let (_, ticket) = waiting.by_age.remove(&age)?;
         self.forget(&ticket);
+        meters::half_open(false);
         Some(ticket)
     }
 
@@ -218,6 +221,9 @@ impl HalfOpen {
 }
 
 fn tell(gone: Vec<Arc<Ticket>>) {
+    if !gone.is_empty() {
+        meters::evicted(gone.len());
+    }
     for ticket in gone {
         ticket.evict();
     }

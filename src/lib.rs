@@ -92,6 +92,7 @@
 //! | `certificates` | `CertificateManager` (needs one of the two above) | yes |
 //! | `server` | `PgServer`, the `Database` trait, the query phase | with `sqlite` |
 //! | `sqlite` | `EmbeddedDatabase` | yes |
+//! | `metrics` | counters, histograms and gauges for the `metrics` facade | |
 //! | `watch` | `FrontDoor::watch`: reload when a file changes | yes |
 #![cfg_attr(
     not(all(feature = "tokio", feature = "sqlite")),
@@ -121,6 +122,11 @@ pub mod fuzzing;
 mod half_open;
 mod handshake;
 mod login;
+#[cfg(feature = "metrics")]
+mod meters;
+#[cfg(not(feature = "metrics"))]
+#[path = "meters_off.rs"]
+mod meters;
 mod policy;
 mod proxy;
 #[cfg(any(

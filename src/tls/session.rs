@@ -8,6 +8,7 @@ use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{Acceptor, ClientHello};
 use rustls::{Error, HandshakeKind, PeerIncompatible, ServerConfig, ServerConnection};
 
+use crate::meters;
 use crate::tls::facts::{TlsFacts, TlsVersion, suite_name};
 
 /// protocol_version (RFC 8446 §6.2).
@@ -309,7 +310,7 @@ fn accept(
             }
             Err((error, mut alert)) => {
                 let _ = alert.write_all(out);
-                return Err(describe(&error));
+                return Err(failed(&error));
             }
         };
         let choice = match select.select(accepted.client_hello()) {
@@ -326,7 +327,7 @@ fn accept(
             })),
             Err((error, mut alert)) => {
                 let _ = alert.write_all(out);
-                Err(describe(&error))
+                Err(failed(&error))
             }
         };
     }
@@ -335,13 +336,14 @@ fn accept(
 
 /// A record of type alert, two bytes long: fatal, and its description.
 fn put_alert(out: &mut Vec<u8>, description: u8) {
+    meters::alert_sent(description.into());
     out.extend_from_slice(&[21, 3, 3, 0, 2, 2, description]);
 }
 
 fn feed(connection: &mut ServerConnection, wire: &mut &[u8]) -> Result<(), String> {
     // Also with no input: a ClientHello taken by the acceptor may have more behind it.
     loop {
-        connection.process_new_packets().map_err(|e| describe(&e))?;
+        connection.process_new_packets().map_err(|e| failed(&e))?;
         if wire.is_empty() || !connection.wants_read() {
             return Ok(());
         }
@@ -358,6 +360,11 @@ fn drain_wire(connection: &mut ServerConnection, out: &mut Vec<u8>) {
             return;
         }
     }
+}
+
+fn failed(error: &Error) -> String {
+    meters::tls_failed(error);
+    describe(error)
 }
 
 /// The text for the log, with PostgreSQL's advice where a version is the trouble.

@@ -8,6 +8,7 @@ use rustls::server::ClientHello;
 use rustls::sign::SingleCertAndKey;
 
 use crate::config::{ConfigError, SniRule};
+use crate::meters;
 use crate::tls::session::{Choice, Refusal, Select};
 
 /// unrecognized_name (RFC 6066 §3).
@@ -75,10 +76,18 @@ impl Hosts {
             _ if self.exact.is_empty() && self.wildcard.is_empty() => SniRule::Default,
             None => self.none,
             Some(name) => match self.find(name) {
-                Some(choice) => return Ok(choice.clone()),
+                Some(choice) => {
+                    meters::sni("hit");
+                    return Ok(choice.clone());
+                }
                 None => self.unlisted,
             },
         };
+        meters::sni(match (rule, name) {
+            (SniRule::Default, None) => "none",
+            (SniRule::Default, Some(_)) => "default",
+            (SniRule::Refuse, _) => "refused",
+        });
         match (rule, name) {
             (SniRule::Default, _) => Ok(self.default.clone()),
             (SniRule::Refuse, Some(name)) => Err(Refusal {
