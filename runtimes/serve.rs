@@ -165,21 +165,38 @@ where
     D: Database,
 {
     let door = server.front_door();
-    let mut stream = match accept_since::<R, S>(io, peer, door, started).await {
+    let stream = match accept_since::<R, S>(io, peer, door, started).await {
         Accepted::Cancel(request, _open_until_done) => return server.cancel(&request),
         Accepted::Refused(_) => return,
         Accepted::Session(stream) => stream,
     };
-    let left = door
+    // What a session takes is not kept ready for those that never become one.
+    Box::pin(session::<R, S, D>(&server, stream, peer, started, &told)).await;
+}
+
+/// From the greeting to the end.
+async fn session<R, S, D>(
+    server: &PgServer<D>,
+    mut stream: Stream<S>,
+    peer: Peer,
+    started: Instant,
+    told: &Told,
+) where
+    R: Runtime,
+    S: AsyncRead + AsyncWrite + Unpin,
+    D: Database,
+{
+    let left = server
+        .front_door()
         .timeout()
         .saturating_sub(R::now().saturating_duration_since(started));
-    let greeted = first(pin!(R::sleep(left)), greet(&server, &mut stream)).await;
+    let greeted = first(pin!(R::sleep(left)), greet(server, &mut stream)).await;
     match greeted {
         First::Left(()) => {
             tracing::info!(target: "pgtls::server", %peer, "the database did not open a session in time");
         }
         First::Right(Some(mut session)) => {
-            if query_phase::<R, S, _>(&mut session, &mut stream, &told)
+            if query_phase::<R, S, _>(&mut session, &mut stream, told)
                 .await
                 .is_ok()
             {
