@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Answers every request with the numbers of now.
-pub async fn serve(listener: TcpListener, handle: PrometheusHandle, door: FrontDoor) {
+pub(crate) async fn serve(listener: TcpListener, handle: PrometheusHandle, door: FrontDoor) {
     loop {
         if let Ok((socket, _)) = listener.accept().await {
             door.update_metrics();
