@@ -216,7 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Login<S> {
     }
 }
 
-fn poll_send<S: AsyncWrite>(
+pub(super) fn poll_send<S: AsyncWrite>(
     mut io: Pin<&mut S>,
     cx: &mut Context<'_>,
     bytes: &mut &[u8],

@@ -70,8 +70,8 @@ pub(crate) trait Runtime: 'static {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Accepted<Session, Transport> {
-    /// A CancelRequest. Carry it out, then drop the transport: its end is all the answer the
-    /// client gets.
+    /// A CancelRequest. Carry it out, send [`CancelRequest::close_notify`], and drop the
+    /// transport: its end is all the answer the client gets.
     Cancel(CancelRequest, Transport),
     /// It ended at the door. What there was to say was said; the transport is closed.
     Refused(Close),

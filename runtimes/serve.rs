@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use async_channel::{Receiver, Sender};
 use futures_io::{AsyncRead, AsyncWrite};
 
-use super::accept::accept_since;
+use super::accept::{accept_since, poll_send};
 use super::listen::{self, Bound, Listeners};
 use super::stream::Stream;
 use super::{Accepted, Runtime, with_scratch};
@@ -25,6 +25,8 @@ const READ: usize = 16 * 1024;
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from_secs(1));
 /// When nothing can be accepted, this many of those that do not log in make room.
 const EVICT: usize = 16;
+/// The shortest time between two wake-ups of an idle server.
+const TICK: Duration = Duration::from_secs(1);
 /// What is told that its statement is interrupted has this long to say so.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -91,6 +93,14 @@ where
             }
         }
     }
+    // A runtime wakes up to take in a timer that ends before all others it has. While one is there
+    // that ends before any login's deadline, no login costs that.
+    let tick = (server.front_door().timeout() / 2).max(TICK);
+    loops.push(Box::pin(async move {
+        loop {
+            R::sleep(tick).await;
+        }
+    }));
     let accepting = poll_fn(|cx| {
         for one in &mut loops {
             // They do not end.
@@ -166,7 +176,18 @@ where
 {
     let door = server.front_door();
     let stream = match accept_since::<R, S>(io, peer, door, started).await {
-        Accepted::Cancel(request, _open_until_done) => return server.cancel(&request),
+        Accepted::Cancel(request, mut io) => {
+            server.cancel(&request);
+            let mut last = request.close_notify();
+            let said = async {
+                let sent = poll_fn(|cx| poll_send(Pin::new(&mut io), cx, &mut last)).await;
+                if sent.is_ok() {
+                    let _ = poll_fn(|cx| Pin::new(&mut io).poll_close(cx)).await;
+                }
+            };
+            let _ = first(pin!(R::sleep(LAST_WORDS)), said).await;
+            return;
+        }
         Accepted::Refused(_) => return,
         Accepted::Session(stream) => stream,
     };

@@ -16,6 +16,10 @@ use crate::{Login, Peer, Proxied, Session};
 ///
 /// Closing says close_notify under TLS and ends the transport's sending half; reading goes on
 /// until the peer has ended its own.
+#[allow(
+    unnameable_types,
+    reason = "named by the adapters over futures-io, which may be off"
+)]
 pub struct Stream<S> {
     io: S,
     session: Session,

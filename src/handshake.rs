@@ -26,7 +26,7 @@ use zeroize::Zeroize;
 pub enum Output {
     /// Decide about this login and tell [`Handshake::answer`].
     Ask(Question),
-    /// Cancel a query; answer nothing; close.
+    /// Cancel a query; answer nothing but [`CancelRequest::close_notify`]; close.
     Cancel(CancelRequest),
     /// Close; the farewell, if there is one, was sent before. Read and drop for a bounded moment
     /// first, or a reset may eat it.
@@ -340,7 +340,16 @@ impl Handshake {
                 Action::Ask(question) => self.order = Some(Output::Ask(question)),
                 Action::LookUp(lookup) => self.order = Some(Output::LookUp(lookup)),
                 Action::BeginTls(upgrade) => self.begin_tls(upgrade),
-                Action::Cancel(request) => self.end(Output::Cancel(request)),
+                Action::Cancel(mut request) => {
+                    self.flush();
+                    if let Some(tls) = &mut self.tls {
+                        let mut last = Vec::new();
+                        tls.close();
+                        tls.take_wire(&mut last);
+                        request.set_close_notify(last);
+                    }
+                    self.end(Output::Cancel(request));
+                }
                 Action::Close(close) => self.say_goodbye(close),
                 Action::NeedInput if self.peer_closed => {
                     if let Action::Close(close) = self.connection.handle_eof(&self.input).action {

@@ -29,6 +29,7 @@ const GSSENC_REQUEST: u32 = 0x04D2_1630;
 pub struct CancelRequest {
     process_id: i32,
     key: Vec<u8>,
+    close_notify: Vec<u8>,
 }
 
 impl CancelRequest {
@@ -42,6 +43,17 @@ impl CancelRequest {
     #[must_use]
     pub fn key_is(&self, key: &[u8]) -> bool {
         self.key.as_slice().ct_eq(key).into()
+    }
+
+    /// The last bytes for the transport it came over, once it is carried out: TLS's close_notify,
+    /// which tells the client so. None over plaintext, where closing does.
+    #[must_use]
+    pub fn close_notify(&self) -> &[u8] {
+        &self.close_notify
+    }
+
+    pub(crate) fn set_close_notify(&mut self, bytes: Vec<u8>) {
+        self.close_notify = bytes;
     }
 
     /// The key, 4 to 256 bytes, for a relay that has to pass it on. Secret.
@@ -109,6 +121,7 @@ pub(crate) fn cancel(body: &[u8]) -> Option<CancelRequest> {
     CANCEL_KEY.contains(&key.len()).then(|| CancelRequest {
         process_id,
         key: key.to_vec(),
+        close_notify: Vec::new(),
     })
 }
 
