@@ -35,14 +35,26 @@ func fails(code string, err error) {
 }
 
 func open(password string) *sql.DB {
+	return openAs(os.Getenv("PGTLS_USER"), password, "")
+}
+
+func openAs(user, password, more string) *sql.DB {
 	db, err := sql.Open("postgres", fmt.Sprintf(
-		"host=localhost port=%s user=%s password='%s' dbname=heliosdb sslmode=verify-full sslrootcert=%s connect_timeout=20",
-		os.Getenv("PGTLS_PORT"), os.Getenv("PGTLS_USER"), password, os.Getenv("PGTLS_CA")))
+		"host=localhost port=%s user=%s password='%s' dbname=heliosdb sslmode=verify-full sslrootcert=%s connect_timeout=20 %s",
+		os.Getenv("PGTLS_PORT"), user, password, os.Getenv("PGTLS_CA"), more))
 	must(err)
 	return db
 }
 
-func login() {
+func login(method string) {
+	if method == "cert" {
+		cert := fmt.Sprintf("sslcert=%s sslkey=%s", os.Getenv("PGTLS_CERT"), os.Getenv("PGTLS_KEY"))
+		must(openAs(os.Getenv("PGTLS_USER"), "", cert).Ping())
+		passed++
+		fails("28000", openAs("mallory", "", cert).Ping())
+		fails("28000", open("").Ping())
+		return
+	}
 	must(open(os.Getenv("PGTLS_PASSWORD")).Ping())
 	passed++
 	fails("28P01", open("wrong").Ping())
@@ -144,7 +156,7 @@ func work() {
 
 func main() {
 	if os.Args[1] == "login" {
-		login()
+		login(os.Args[2])
 	} else {
 		work()
 	}

@@ -41,7 +41,15 @@ public class JdbcCheck {
         return DriverManager.getConnection("jdbc:postgresql://localhost:" + ENV.get("PGTLS_PORT") + "/heliosdb", p);
     }
 
-    static void login() throws Exception {
+    static void login(String method) throws Exception {
+        if (method.equals("cert")) {
+            String[] with = {"sslcert", ENV.get("PGTLS_CERT"), "sslkey", ENV.get("PGTLS_KEY_PK8")};
+            connect(with).close();
+            passed++;
+            fails("28000", () -> connect("user", "mallory", with[0], with[1], with[2], with[3]));
+            fails("28000", () -> connect());
+            return;
+        }
         connect().close();
         passed++;
         fails("28P01", () -> connect("password", "wrong"));
@@ -170,7 +178,7 @@ public class JdbcCheck {
     }
 
     public static void main(String[] args) throws Exception {
-        if (args[0].equals("login")) login(); else work();
+        if (args[0].equals("login")) login(args[1]); else work();
         System.out.println("pgJDBC: " + passed + " passed, 0 failed");
     }
 }

@@ -5,6 +5,9 @@ const assert = require("node:assert");
 const { PGTLS_PORT, PGTLS_CA, PGTLS_USER: user, PGTLS_PASSWORD: password } = process.env;
 const target = { host: "localhost", port: Number(PGTLS_PORT), user, password, database: "heliosdb" };
 const ca = fs.readFileSync(PGTLS_CA, "utf8");
+// For method cert: a certificate of the user, and its key.
+const { PGTLS_CERT, PGTLS_KEY } = process.env;
+const identity = () => ({ ca, cert: fs.readFileSync(PGTLS_CERT, "utf8"), key: fs.readFileSync(PGTLS_KEY, "utf8") });
 let passed = 0;
 
 const step = () => (passed += 1);
@@ -43,4 +46,4 @@ const values = {
 };
 const ROWS = 100_000;
 
-module.exports = { assert, ca, fails, main, ROWS, step, table, target, values };
+module.exports = { assert, ca, fails, identity, main, ROWS, step, table, target, values };

@@ -1,6 +1,6 @@
 // node-postgres: text results, parameters without types, channel binding on request.
 const { Client } = require("pg");
-const { assert, ca, fails, main, ROWS, step, table, target, values } = require("./common.js");
+const { assert, ca, fails, identity, main, ROWS, step, table, target, values } = require("./common.js");
 
 async function connect(options = {}) {
   const client = new Client({ ...target, ssl: { ca }, connectionTimeoutMillis: 20_000, ...options });
@@ -9,6 +9,13 @@ async function connect(options = {}) {
 }
 
 async function login(method) {
+  if (method === "cert") {
+    await (await connect({ ssl: identity() })).end();
+    step();
+    await fails("28000", () => connect({ ssl: identity(), user: "mallory" }));
+    await fails("28000", () => connect());
+    return;
+  }
   await (await connect()).end();
   step();
   if (method === "scram-sha-256") {

@@ -2,12 +2,27 @@
 const { pipeline } = require("node:stream/promises");
 const { Readable } = require("node:stream");
 const postgres = require("postgres");
-const { assert, ca, fails, main, ROWS, step, table, target, values } = require("./common.js");
+const { assert, ca, fails, identity, main, ROWS, step, table, target, values } = require("./common.js");
 
 const connect = (options = {}) =>
   postgres({ ...target, ssl: { ca }, max: 1, connect_timeout: 20, onnotice: () => {}, ...options });
 
-async function login() {
+async function login(method) {
+  if (method === "cert") {
+    const one = async (options) => {
+      const sql = connect(options);
+      try {
+        return await sql`select 1 as one`;
+      } finally {
+        await sql.end();
+      }
+    };
+    await one({ ssl: identity() });
+    step();
+    await fails("28000", () => one({ ssl: identity(), user: "mallory" }));
+    await fails("28000", () => one({}));
+    return;
+  }
   const sql = connect();
   assert.deepStrictEqual([...(await sql`select 1 as one`)], [{ one: 1 }]);
   await sql.end();

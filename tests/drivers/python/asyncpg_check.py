@@ -11,8 +11,8 @@ count = Count("asyncpg")
 
 
 async def connect(**options):
-    options = {"password": PASSWORD, "ssl": tls_context(), **options}
-    return await asyncpg.connect(host=HOST, port=PORT, user=USER, database=DATABASE, timeout=20, **options)
+    options = {"user": USER, "password": PASSWORD, "ssl": tls_context(), **options}
+    return await asyncpg.connect(host=HOST, port=PORT, database=DATABASE, timeout=20, **options)
 
 
 async def fails(sqlstate, awaitable):
@@ -26,6 +26,12 @@ async def fails(sqlstate, awaitable):
 
 
 async def login(method):
+    if method == "cert":
+        await (await connect(ssl=tls_context(cert=True))).close()
+        count.step()
+        await fails("28000", connect(user="mallory", ssl=tls_context(cert=True)))
+        await fails("28000", connect())
+        return
     for ssl in (tls_context(), "require"):
         await (await connect(ssl=ssl)).close()
         count.step()

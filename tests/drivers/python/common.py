@@ -42,8 +42,15 @@ def same(row, values=VALUES):
         assert got == want and type(got) is type(want), (name, got, want)
 
 
-def tls_context():
-    return ssl.create_default_context(cafile=CA)
+# For method cert: a certificate of the user, and its key.
+CERT, KEY = os.environ.get("PGTLS_CERT"), os.environ.get("PGTLS_KEY")
+
+
+def tls_context(cert=False):
+    context = ssl.create_default_context(cafile=CA)
+    if cert:
+        context.load_cert_chain(CERT, KEY)
+    return context
 
 
 class Count:

@@ -12,8 +12,8 @@ count = Count("pg8000")
 
 
 def connect(**options):
-    options = {"password": PASSWORD, "ssl_context": tls_context(), **options}
-    return pg.connect(host=HOST, port=PORT, user=USER, database=DATABASE, timeout=20, **options)
+    options = {"user": USER, "password": PASSWORD, "ssl_context": tls_context(), **options}
+    return pg.connect(host=HOST, port=PORT, database=DATABASE, timeout=20, **options)
 
 
 def fails(sqlstate, run, *args, **kwargs):
@@ -27,6 +27,12 @@ def fails(sqlstate, run, *args, **kwargs):
 
 
 def login(method):
+    if method == "cert":
+        connect(ssl_context=tls_context(cert=True)).close()
+        count.step()
+        fails("28000", connect, user="mallory", ssl_context=tls_context(cert=True))
+        fails("28000", connect)
+        return
     connect().close()
     count.step()
     fails("28P01", connect, password="wrong")

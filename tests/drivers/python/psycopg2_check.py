@@ -6,14 +6,14 @@ import threading
 
 import psycopg2
 
-from common import CA, COLUMNS, DATABASE, HOST, PASSWORD, PORT, ROWS, USER, VALUES, Count, same, table
+from common import CA, CERT, COLUMNS, DATABASE, HOST, KEY, PASSWORD, PORT, ROWS, USER, VALUES, Count, same, table
 
 count = Count("psycopg2")
 
 
 def connect(**options):
-    options = {"password": PASSWORD, "sslmode": "verify-full", "sslrootcert": CA, **options}
-    return psycopg2.connect(host=HOST, hostaddr="127.0.0.1", port=PORT, user=USER, dbname=DATABASE,
+    options = {"user": USER, "password": PASSWORD, "sslmode": "verify-full", "sslrootcert": CA, **options}
+    return psycopg2.connect(host=HOST, hostaddr="127.0.0.1", port=PORT, dbname=DATABASE,
                             connect_timeout=20, **options)
 
 
@@ -29,6 +29,12 @@ def fails(sqlstate, run, *args, **kwargs):
 
 
 def login(method):
+    if method == "cert":
+        connect(sslcert=CERT, sslkey=KEY).close()
+        count.step()
+        fails('certificate authentication failed for user "mallory"', connect, user="mallory", sslcert=CERT, sslkey=KEY)
+        fails("connection requires a valid client certificate", connect)
+        return
     for options in ({}, {"channel_binding": "prefer"}, {"sslnegotiation": "direct"}):
         connect(**options).close()
         count.step()

@@ -5,14 +5,14 @@ import time
 
 import psycopg
 
-from common import CA, COLUMNS, DATABASE, HOST, PASSWORD, PORT, ROWS, USER, VALUES, Count, same, table
+from common import CA, CERT, COLUMNS, DATABASE, HOST, KEY, PASSWORD, PORT, ROWS, USER, VALUES, Count, same, table
 
 count = Count("psycopg 3")
 
 
 def connect(**options):
-    options = {"password": PASSWORD, "sslmode": "verify-full", "sslrootcert": CA, **options}
-    return psycopg.connect(host=HOST, hostaddr="127.0.0.1", port=PORT, user=USER, dbname=DATABASE,
+    options = {"user": USER, "password": PASSWORD, "sslmode": "verify-full", "sslrootcert": CA, **options}
+    return psycopg.connect(host=HOST, hostaddr="127.0.0.1", port=PORT, dbname=DATABASE,
                            connect_timeout=20, **options)
 
 
@@ -28,6 +28,12 @@ def fails(sqlstate, run, *args, **kwargs):
 
 
 def login(method):
+    if method == "cert":
+        connect(sslcert=CERT, sslkey=KEY).close()
+        count.step()
+        fails('certificate authentication failed for user "mallory"', connect, user="mallory", sslcert=CERT, sslkey=KEY)
+        fails("connection requires a valid client certificate", connect)
+        return
     connect().close()
     count.step()
     connect(sslnegotiation="direct").close()

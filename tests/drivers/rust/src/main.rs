@@ -28,7 +28,17 @@ fn fails<T>(code: &str, result: std::result::Result<T, sqlx::Error>) -> u32 {
     1
 }
 
-async fn login() -> Result<u32> {
+async fn login(method: &str) -> Result<u32> {
+    if method == "cert" {
+        let with = |user: &str| -> Result<PgConnectOptions> {
+            let (cert, key) = (var("PGTLS_CERT")?, var("PGTLS_KEY")?);
+            Ok(options()?.username(user).ssl_client_cert(cert).ssl_client_key(key))
+        };
+        with(&var("PGTLS_USER")?)?.connect().await?.close().await?;
+        return Ok(1
+            + fails("28000", with("mallory")?.connect().await)
+            + fails("28000", options()?.connect().await));
+    }
     options()?.connect().await?.close().await?;
     Ok(1 + fails("28P01", options()?.password("wrong").connect().await))
 }
@@ -138,7 +148,7 @@ async fn work() -> Result<u32> {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result {
     let passed = match std::env::args().nth(1).as_deref() {
-        Some("login") => login().await?,
+        Some("login") => login(&std::env::args().nth(2).unwrap_or_default()).await?,
         _ => work().await?,
     };
     println!("sqlx: {passed} passed, 0 failed");
