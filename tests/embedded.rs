@@ -425,6 +425,114 @@ fn what_drivers_ask_by_themselves_is_answered() {
 }
 
 #[test]
+fn system_tables_are_found_without_their_schema() {
+    let server = plain();
+    with_client(&server, async |client| {
+        check(
+            &client,
+            &[
+                ("select 'pg_class'::regclass, 'pg_class'::regclass::oid, 'pg_catalog.pg_type'::regclass::oid", "pg_class|1259|1247"),
+                ("select 'nope'::regclass", "42P01"),
+                ("select to_regclass('pg_views'), to_regclass('nope'), to_regclass('public.pg_views')", "pg_views|∅|∅"),
+                ("select to_regtype('int4'), to_regtype('nope'), to_regnamespace('public'), to_regrole('nope')", "integer|∅|public|∅"),
+                ("create table t(a int, note text)", ""),
+                ("select 't'::regclass, 'public.t'::regclass = 't'::regclass, to_regclass('pg_catalog.t')", "t|t|∅"),
+                ("select relname, relkind, nspname from pg_class c join pg_namespace n on n.oid = relnamespace \
+                  where relname in ('t', 'pg_index', 'pg_tables') order by 1", "pg_index|r|pg_catalog;pg_tables|v|pg_catalog;t|r|public"),
+                ("select attname from pg_attribute where attrelid = 'pg_am'::regclass and attnum < 3 order by attnum", "oid;amname"),
+                // The comments of pgJDBC's getTables.
+                ("select c.relname, d.description from pg_catalog.pg_namespace n, pg_catalog.pg_class c left join \
+                  pg_catalog.pg_description d on (c.oid = d.objoid and d.objsubid = 0 and d.classoid = 'pg_class'::regclass) \
+                  where c.relnamespace = n.oid and n.nspname like 'public' and c.relname like 't'", "t|∅"),
+                // Another table: the user's part is written anew, the system's is there once.
+                ("create table u(a int)", ""),
+                ("select count(*) from pg_class where relname in ('t', 'u', 'pg_class')", "3"),
+                ("select count(*) from pg_attribute where attrelid in ('t'::regclass, 'pg_am'::regclass)", "6"),
+            ],
+        )
+        .await;
+    });
+}
+
+#[test]
+fn several_functions_that_give_rows_go_in_step() {
+    let server = plain();
+    with_client(&server, async |client| {
+        check(
+            &client,
+            &[
+                ("create table t(id int, a int[]); insert into t values (1, '{4,5}'), (2, null), (3, '{7}')", ""),
+                ("select id, unnest(a) as x, generate_subscripts(a, 1) as n from t order by 1, 3", "1|4|1;1|5|2;3|7|1"),
+                ("select id, unnest(a), generate_series(id, 3) from t order by 1, 3", "1|4|1;1|5|2;1|∅|3;2|∅|2;2|∅|3;3|7|3"),
+                ("select unnest('{}'::int[]), unnest(array[1]) union all select 2, 3", "∅|1;2|3"),
+                ("select unnest('{a,\"b\\\"c,]\",NULL,\"{1}\"}'::text[]), unnest('{0.1,0.30000000000000004}'::float8[]), \
+                  unnest('{t,f}'::bool[]), unnest('{1.10}'::numeric[])", "a|0.1|t|1.10;b\"c,]|0.30000000000000004|f|∅;∅|∅|∅|∅;{1}|∅|∅|∅"),
+                ("select b from (select unnest(array[1,2]) a, unnest(array['x','y']) b) q where a = 2", "y"),
+                ("create table m(x int, y text); insert into m select unnest(array[8,9]), unnest(array['a','b']) returning *", "8|a;9|b"),
+                ("select unnest(array['\\xab'::bytea]), 1, unnest(array[1])", "0A000"),
+                // They give their rows after these, not before.
+                ("select count(*), unnest(array[1,2])", "0A000"),
+                ("select row_number() over (), unnest(array[1,2])", "0A000"),
+                ("select unnest(a), unnest(a) from t group by a", "0A000"),
+                // What SQLAlchemy reflects constraints with.
+                ("create table k(x int, y int, z text, primary key (z, x))", ""),
+                ("select con.conname, con.ord, att.attname from pg_catalog.pg_attribute att join \
+                  (select c.conrelid, c.conname, unnest(i.indkey) as attnum, generate_subscripts(i.indkey, 1) as ord, d.description \
+                  from pg_catalog.pg_constraint c join pg_catalog.pg_index i on c.conindid = i.indexrelid left outer join \
+                  pg_catalog.pg_description d on d.objoid = c.oid and d.classoid = cast('pg_catalog.pg_constraint' as regclass) \
+                  where c.contype = 'p' and c.conrelid = 'k'::regclass) con on att.attnum = con.attnum and att.attrelid = con.conrelid \
+                  order by con.ord", "k_pkey|0|z;k_pkey|1|x"),
+            ],
+        )
+        .await;
+    });
+}
+
+/// A value as it is on the wire.
+struct Wire(Vec<u8>);
+
+impl<'a> tokio_postgres::types::FromSql<'a> for Wire {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(raw.to_vec()))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}
+
+#[test]
+fn types_of_the_catalogs_have_a_binary_form() {
+    let server = plain();
+    with_client(&server, async |client| {
+        client
+            .batch_execute("create table t(a int, b int, primary key (b, a))")
+            .await
+            .unwrap();
+        let row = client
+            .query_one(
+                "select pg_notify('news', $1), indkey, relfrozenxid \
+                 from pg_index join pg_class c on c.oid = indrelid where indrelid = 't'::regclass",
+                &[&"extra"],
+            )
+            .await
+            .unwrap();
+        let types: Vec<&Type> = row.columns().iter().map(|c| c.type_()).collect();
+        assert_eq!(types, [&Type::VOID, &Type::INT2_VECTOR, &Type::XID]);
+        let bytes = |i: usize| row.get::<_, Wire>(i).0;
+        assert_eq!(bytes(0), b"");
+        // One dimension, no NULL, of int2; two that count from 0; 2 and 1.
+        let vector = [
+            &[0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 21, 0, 0, 0, 2, 0, 0, 0, 0][..],
+            &[0, 0, 0, 2, 0, 2, 0, 0, 0, 2, 0, 1],
+        ]
+        .concat();
+        assert_eq!(bytes(1), vector);
+        assert_eq!(bytes(2), 0_u32.to_be_bytes());
+    });
+}
+
+#[test]
 fn copy_takes_all_rows_or_none_and_gives_them_back() {
     let server = plain();
     with_client(&server, async |client| {

@@ -64,8 +64,14 @@ pub(super) fn fill(
     facts: &Facts,
 ) -> rusqlite::Result<()> {
     for table in FILLED {
+        // The system's own tables stay.
+        let which = match *table {
+            "pg_catalog.pg_class" => format!(" WHERE oid>={FIRST_OID}"),
+            "pg_catalog.pg_attribute" => format!(" WHERE attrelid>={FIRST_OID}"),
+            _ => String::new(),
+        };
         connection
-            .prepare_cached(&format!("DELETE FROM {table}"))?
+            .prepare_cached(&format!("DELETE FROM {table}{which}"))?
             .execute([])?;
     }
     let mut fill = Fill {

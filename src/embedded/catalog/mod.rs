@@ -18,7 +18,7 @@ pub(super) const NAMESPACES: &[(i64, &str)] = &[
     (13_000, "information_schema"),
 ];
 /// The first number that PostgreSQL gives to users' objects.
-const FIRST_OID: i64 = 16_384;
+pub(super) const FIRST_OID: i64 = 16_384;
 
 /// The catalogs' tables and their columns, as PostgreSQL 15 has them.
 const TABLES: &str = include_str!("tables.txt");
@@ -27,6 +27,12 @@ const TABLES: &str = include_str!("tables.txt");
 fn name_of(line: &str) -> (&str, &str) {
     let name = line.split(": ").next().unwrap_or_default();
     name.split_once('.').unwrap_or(("pg_catalog", name))
+}
+
+/// The columns of a line of [`TABLES`], name and type.
+fn columns_of(line: &str) -> impl Iterator<Item = (&str, &str)> {
+    let (_, columns) = line.split_once(": ").unwrap_or((line, ""));
+    columns.split(", ").filter_map(|c| c.split_once(' '))
 }
 
 /// Whether there is such a table.
@@ -47,11 +53,8 @@ pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
     );
     for line in TABLES.lines() {
         let (schema, name) = name_of(line);
-        let (_, columns) = line.split_once(": ").unwrap_or((line, ""));
-        let columns: Vec<String> = columns
-            .split(", ")
-            .filter_map(|column| {
-                let (name, kind) = column.split_once(' ')?;
+        let columns: Vec<String> = columns_of(line)
+            .map(|(name, kind)| {
                 let declared = types::named(kind)
                     .and_then(|ty| types::declaration(&ty))
                     .ok();
@@ -62,7 +65,7 @@ pub(super) fn create(connection: &Connection) -> rusqlite::Result<()> {
                     "int2" | "int4" if schema == "pg_catalog" => " DEFAULT 0",
                     _ => "",
                 };
-                Some(format!("\"{name}\" {declared}{default}"))
+                format!("\"{name}\" {declared}{default}")
             })
             .collect();
         sql.push_str(&format!(

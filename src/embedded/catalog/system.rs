@@ -4,7 +4,7 @@ use postgres_types::{Kind, Type};
 use rusqlite::Connection;
 
 use crate::TlsFacts;
-use crate::embedded::catalog::{NAMESPACES, OWNER, insert};
+use crate::embedded::catalog::{NAMESPACES, OWNER, TABLES, columns_of, insert, name_of};
 use crate::embedded::dialect::types;
 use crate::embedded::functions::SessionInfo;
 
@@ -44,6 +44,46 @@ fn traits(kind: &Type) -> (i16, &'static str, bool) {
         _ => (-1, "U", false),
     }
 }
+
+/// The numbers that PostgreSQL gives to its tables (the CATALOG lines of `catalog/*.h`). The
+/// others of `pg_catalog` are views, whose numbers no one relies on.
+const TABLE_OIDS: &[(&str, i64)] = &[
+    ("pg_am", 2601),
+    ("pg_attrdef", 2604),
+    ("pg_attribute", 1249),
+    ("pg_auth_members", 1261),
+    ("pg_class", 1259),
+    ("pg_collation", 3456),
+    ("pg_constraint", 2606),
+    ("pg_database", 1262),
+    ("pg_db_role_setting", 2964),
+    ("pg_depend", 2608),
+    ("pg_description", 2609),
+    ("pg_enum", 3501),
+    ("pg_extension", 3079),
+    ("pg_foreign_server", 1417),
+    ("pg_foreign_table", 3118),
+    ("pg_index", 2610),
+    ("pg_inherits", 2611),
+    ("pg_language", 2612),
+    ("pg_namespace", 2615),
+    ("pg_partitioned_table", 3350),
+    ("pg_policy", 3256),
+    ("pg_proc", 1255),
+    ("pg_publication", 6104),
+    ("pg_publication_namespace", 6237),
+    ("pg_publication_rel", 6106),
+    ("pg_range", 3541),
+    ("pg_rewrite", 2618),
+    ("pg_sequence", 2224),
+    ("pg_shdescription", 2396),
+    ("pg_statistic_ext", 3381),
+    ("pg_tablespace", 1213),
+    ("pg_trigger", 2620),
+    ("pg_type", 1247),
+];
+/// The first number of the views.
+const VIEW_OIDS: i64 = 12_000;
 
 /// Numbers for the functions that the catalogs name.
 const ARRAY_IN: i64 = 750;
@@ -95,6 +135,7 @@ pub(super) fn fill(connection: &Connection, facts: &Facts) -> rusqlite::Result<(
             &"2275 26 23",
         ],
     )?;
+    tables(connection)?;
     let all: Vec<Type> = (1..=6_500).filter_map(Type::from_oid).collect();
     for kind in &all {
         type_row(connection, kind, &all)?;
@@ -136,6 +177,39 @@ pub(super) fn fill(connection: &Connection, facts: &Facts) -> rusqlite::Result<(
             "catalog_name,schema_name,schema_owner",
             &[database, name, user],
         )?;
+    }
+    Ok(())
+}
+
+/// The catalogs' own tables: `'pg_class'::regclass` finds them.
+fn tables(connection: &Connection) -> rusqlite::Result<()> {
+    let lines = TABLES
+        .lines()
+        .filter(|line| name_of(line).0 == "pg_catalog" && !line.starts_with("pgtls_"));
+    for (line, view) in lines.zip(VIEW_OIDS..) {
+        let (_, name) = name_of(line);
+        let known = TABLE_OIDS.iter().find(|(table, _)| *table == name);
+        let oid = known.map_or(view, |(_, oid)| *oid);
+        let (kind, am) = if known.is_some() { ("r", 2) } else { ("v", 0) };
+        let count = i64::try_from(columns_of(line).count()).unwrap_or(0);
+        insert(
+            connection,
+            "pg_class",
+            "oid,relname,relnamespace,relowner,relam,relfilenode,reltuples,relpersistence,\
+             relkind,relnatts,relispopulated,relreplident",
+            &[
+                &oid, &name, &11, &OWNER, &am, &oid, &-1, &"p", &kind, &count, &1, &"n",
+            ],
+        )?;
+        for (number, (column, kind)) in (1_i64..).zip(columns_of(line)) {
+            let Ok(ty) = types::named(kind) else { continue };
+            insert(
+                connection,
+                "pg_attribute",
+                "attrelid,attname,atttypid,attnum,atttypmod,attislocal",
+                &[&oid, &column, &ty.kind.oid(), &number, &-1, &1],
+            )?;
+        }
     }
     Ok(())
 }

@@ -2,11 +2,13 @@
 
 use postgres_types::Type;
 
+use crate::embedded::catalog::FIRST_OID;
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::{Fault, literal};
 
 /// Type, table, number, name, and what is said when there is none.
-const OBJECTS: &[(Type, &str, &str, &str, &str)] = &[
+type Object = (Type, &'static str, &'static str, &'static str, &'static str);
+const OBJECTS: &[Object] = &[
     (Type::REGCLASS, "pg_class", "oid", "relname", "relation"),
     (Type::REGPROC, "pg_proc", "oid", "proname", "function"),
     (
@@ -22,14 +24,32 @@ const OBJECTS: &[(Type, &str, &str, &str, &str)] = &[
 impl Translator<'_> {
     /// The number of the object that a text names.
     pub(super) fn object_in(&self, text: &str, kind: &Type) -> String {
-        let Some((_, table, oid, name, word)) = OBJECTS.iter().find(|o| o.0 == *kind) else {
+        let Some(object) = OBJECTS.iter().find(|o| o.0 == *kind) else {
             return format!("pg_{}_in({text})", kind.name());
         };
-        self.schema.use_catalog();
         format!(
-            "coalesce((SELECT {oid} FROM \"pg_catalog\".{table} WHERE {name}=pg_object_name({text})),\
-             pg_no_object({},{text}))",
-            literal(word)
+            "coalesce({},pg_no_object({},{text}))",
+            self.find_object(text, object),
+            literal(object.4)
+        )
+    }
+
+    /// The same, or NULL.
+    fn find_object(&self, text: &str, object: &Object) -> String {
+        let (kind, table, oid, name, _) = object;
+        self.schema.use_catalog();
+        // Without a schema the system's is found first: its numbers are lower.
+        let within = if *kind == Type::REGCLASS {
+            format!(
+                " AND CASE pg_object_schema({text}) WHEN '' THEN 1 \
+                 WHEN 'pg_catalog' THEN oid<{FIRST_OID} ELSE oid>={FIRST_OID} END"
+            )
+        } else {
+            String::new()
+        };
+        format!(
+            "(SELECT {oid} FROM \"pg_catalog\".{table} WHERE {name}=pg_object_name({text}){within} \
+             ORDER BY {oid} LIMIT 1)"
         )
     }
 
@@ -56,15 +76,21 @@ impl Translator<'_> {
         };
         match name {
             "pg_get_indexdef" | "pg_get_constraintdef" | "pg_get_viewdef" => {}
-            "to_regclass" => {
-                self.schema.use_catalog();
+            "to_regtype" => {
                 let text = self.implicit(object.clone(), &Type::TEXT.into())?.text;
                 return Ok(Some(Sql::new(
-                    format!(
-                        "(SELECT oid FROM \"pg_catalog\".pg_class WHERE relname=pg_object_name({text}))"
-                    ),
-                    Type::REGCLASS,
+                    format!("pg_to_regtype({text})"),
+                    Type::REGTYPE,
                 )));
+            }
+            _ if name.starts_with("to_reg") => {
+                let wanted = name.trim_start_matches("to_");
+                let Some(kind) = OBJECTS.iter().find(|o| o.0.name() == wanted) else {
+                    return Ok(None);
+                };
+                let text = self.implicit(object.clone(), &Type::TEXT.into())?.text;
+                let text = self.find_object(&text, kind);
+                return Ok(Some(Sql::new(text, kind.0.clone())));
             }
             _ => return Ok(None),
         }

@@ -98,6 +98,8 @@ pub(super) struct Grouping {
     pub(super) whole: Vec<String>,
     /// Whether there is an aggregate function.
     pub(super) aggregates: bool,
+    /// Whether there is a window function.
+    pub(super) windows: bool,
     /// The first column that is neither a key nor within an aggregate.
     pub(super) bare: Option<(String, Fault)>,
 }

@@ -353,6 +353,7 @@ impl Translator<'_> {
             }
             None => String::new(),
         };
+        self.grouping.windows = true;
         let window = match over {
             WindowType::NamedWindow(name) => quote(&fold(name)),
             WindowType::WindowSpec(spec) => format!("({})", self.window(spec, scope)?),

@@ -2,8 +2,9 @@
 
 use postgres_types::Type;
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, LimitClause, OrderByExpr, OrderByKind, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Value, Values,
+    Distinct, Expr, Function, GroupByExpr, LimitClause, OrderByExpr, OrderByKind, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Value,
+    Values,
 };
 
 use crate::embedded::dialect::expr::{Sql, Translator};
@@ -362,8 +363,24 @@ impl Translator<'_> {
         self.allow_dependent(&scope);
 
         let mut items: Vec<(String, Sql)> = Vec::new();
-        for item in &select.projection {
-            self.item(item, &mut scope, &mut from, &mut items)?;
+        let sets: Vec<&Function> = select.projection.iter().filter_map(set_of).collect();
+        if sets.len() > 1 {
+            let mut columns = self.in_step(&sets, &mut scope, &mut from).at(select)?;
+            for item in &select.projection {
+                match (set_of(item), item) {
+                    (Some(_), SelectItem::ExprWithAlias { alias, .. }) => {
+                        items.extend(columns.next().map(|sql| (fold(alias), sql)));
+                    }
+                    (Some(_), SelectItem::UnnamedExpr(expr)) => {
+                        items.extend(columns.next().map(|sql| (output_name(expr), sql)));
+                    }
+                    _ => self.item(item, &mut scope, &mut from, &mut items)?,
+                }
+            }
+        } else {
+            for item in &select.projection {
+                self.item(item, &mut scope, &mut from, &mut items)?;
+            }
         }
         let having = match &select.having {
             Some(expr) => {
@@ -382,6 +399,16 @@ impl Translator<'_> {
         let mut keys = Vec::new();
         for key in order {
             keys.push(self.order_key(key, &outputs, &scope)?);
+        }
+        // They give rows after all that, while what is joined to FROM gives them before.
+        let folded = self.grouping.aggregates || !groups.is_empty() || self.grouping.windows;
+        if let Some(call) = sets.first()
+            && folded
+        {
+            return Err(Fault::unsupported(
+                "a function that gives rows beside groups, aggregates or windows",
+            )
+            .at(*call));
         }
         self.check_grouping(!groups.is_empty())?;
 
@@ -635,6 +662,51 @@ impl Translator<'_> {
         self.expr(expr, scope)
     }
 
+    /// Several functions of the list that give rows: they go in step, and those that end first
+    /// go on with NULL (PostgreSQL docs, "SQL Functions Returning Sets"). Each is made an array,
+    /// and FROM is joined with the rows of all.
+    fn in_step(
+        &mut self,
+        calls: &[&Function],
+        scope: &mut Scope<'_>,
+        from: &mut String,
+    ) -> Result<std::vec::IntoIter<Sql>, Fault> {
+        let name = "rows#";
+        let (mut arrays, mut columns) = (Vec::new(), Vec::new());
+        for (i, call) in calls.iter().enumerate() {
+            let (text, relation) = self.table_function(call, scope, &format!("set{i}#"))?;
+            let column = relation
+                .columns
+                .first()
+                .ok_or_else(|| Fault::unsupported(call))?;
+            if types::storage(&column.ty.kind) == types::Storage::Blob {
+                return Err(Fault::unsupported("a function that gives bytea"));
+            }
+            arrays.push(format!(
+                "(SELECT json_group_array({}) FROM {text})",
+                relation.sql(column)
+            ));
+            columns.push(Sql::new(
+                format!("({}.\"value\"->>{i})", quote(name)),
+                column.ty.clone(),
+            ));
+        }
+        if !from.is_empty() {
+            from.push_str(" CROSS JOIN ");
+        }
+        from.push_str(&format!(
+            "json_each(pg_in_step({})) AS {}",
+            arrays.join(","),
+            quote(name)
+        ));
+        scope.add(Relation {
+            name: name.to_owned(),
+            qualified: true,
+            columns: Vec::new(),
+        })?;
+        Ok(columns.into_iter())
+    }
+
     /// A key of ORDER BY: an output column by name or number, or an expression.
     fn order_key(
         &mut self,
@@ -682,6 +754,18 @@ impl Translator<'_> {
             keys.push(direction(&sql, key));
         }
         Ok(keys.join(","))
+    }
+}
+
+/// The call, if it gives rows of its own.
+fn set_of(item: &SelectItem) -> Option<&Function> {
+    match item {
+        SelectItem::UnnamedExpr(Expr::Function(call))
+        | SelectItem::ExprWithAlias {
+            expr: Expr::Function(call),
+            ..
+        } if function::gives_rows(call) => Some(call),
+        _ => None,
     }
 }
 

@@ -57,6 +57,38 @@ pub(super) const FUNCTIONS: Table = &[
         out.push(']');
         Ok(Value::Text(out))
     }),
+    // JSON arrays made one of rows; the shorter go on with null.
+    ("pg_in_step", -1, |a| {
+        let texts: Vec<_> = (0..a.len()).map(|i| text(a, i)).collect();
+        let mut rests: Vec<&[u8]> = texts
+            .iter()
+            .map(|t| t.as_bytes().strip_prefix(b"[").unwrap_or_default())
+            .collect();
+        let mut rows = Vec::new();
+        loop {
+            let mut row = Vec::new();
+            let mut any = false;
+            for rest in &mut rests {
+                let item = json_space(rest);
+                let after = json_value(item, 0);
+                any |= after.is_some();
+                let (value, after) = match after {
+                    Some(after) => {
+                        let length = item.len().saturating_sub(after.len());
+                        (item.get(..length).unwrap_or_default(), json_space(after))
+                    }
+                    None => (&b"null"[..], &b""[..]),
+                };
+                *rest = after.strip_prefix(b",").unwrap_or_default();
+                row.push(String::from_utf8_lossy(value));
+            }
+            if !any {
+                break;
+            }
+            rows.push(format!("[{}]", row.join(",")));
+        }
+        Ok(Value::Text(format!("[{}]", rows.join(","))))
+    }),
     ("pg_array_length", 2, |a| length(a, 0)),
     ("pg_array_lower", 2, |a| {
         let kind = kind_of(a, 1);

@@ -258,6 +258,19 @@ pub(super) const FUNCTIONS: Table = &[
         let name = text(a, 0);
         Ok(Value::Integer(types::named(&name)?.kind.oid().into()))
     }),
+    ("pg_to_regtype", 1, |a| {
+        let found = types::named(&text(a, 0)).ok();
+        Ok(found.map_or(Value::Null, |ty| Value::Integer(ty.kind.oid().into())))
+    }),
+    ("pg_object_schema", 1, |a| {
+        // What stands before the last dot, which may be within the quotes of the name.
+        let name = text(a, 0);
+        let head = match name.strip_suffix('"') {
+            Some(inner) => inner.rsplit_once('"').map_or("", |(head, _)| head),
+            None => name.rsplit_once('.').map_or("", |(head, _)| head),
+        };
+        owned(head.trim_end_matches('.').trim_matches('"').to_lowercase())
+    }),
     ("pg_object_name", 1, |a| {
         // The last part of the name, folded as an identifier is.
         let name = text(a, 0);

@@ -198,6 +198,28 @@ pub(super) fn put_binary(
     Ok(())
 }
 
+/// `int2vector` and `oidvector`: one dimension that counts from 0, also where it is empty.
+pub(super) fn put_vector(
+    out: &mut Vec<u8>,
+    element: Element,
+    value: &Value<'_>,
+) -> Result<(), ErrorResponse> {
+    let text = value.to_text().unwrap_or_default();
+    let count = i32::try_from(text.split_ascii_whitespace().count()).unwrap_or(i32::MAX);
+    out.extend_from_slice(&1_i32.to_be_bytes());
+    out.extend_from_slice(&0_i32.to_be_bytes());
+    out.extend_from_slice(&element.oid().to_be_bytes());
+    out.extend_from_slice(&count.to_be_bytes());
+    out.extend_from_slice(&0_i32.to_be_bytes());
+    for item in text.split_ascii_whitespace() {
+        let typed = text::parse_element(element, item, None)?;
+        let size = if element == Element::Int2 { 2_i32 } else { 4 };
+        out.extend_from_slice(&size.to_be_bytes());
+        binary::put(out, element, &typed, None)?;
+    }
+    Ok(())
+}
+
 /// Reads the binary form into the text form.
 pub(super) fn get_binary(element: Element, bytes: &[u8]) -> Result<Value<'static>, ErrorResponse> {
     let mut reader = Reader::new(bytes);

@@ -38,6 +38,8 @@ impl Format {
 pub(crate) enum Kind {
     Array(Element),
     Plain(Element),
+    /// `int2vector`, `oidvector`: arrays that count from 0, as text without braces.
+    Vector(Element),
     /// Text format only.
     Other,
 }
@@ -99,6 +101,21 @@ const KINDS: &[(Type, Type, Element, i16, &str)] = &[
         4,
         "regtype",
     ),
+    (
+        Type::REGNAMESPACE,
+        Type::REGNAMESPACE_ARRAY,
+        Element::Oid,
+        4,
+        "regnamespace",
+    ),
+    (
+        Type::REGROLE,
+        Type::REGROLE_ARRAY,
+        Element::Oid,
+        4,
+        "regrole",
+    ),
+    (Type::XID, Type::XID_ARRAY, Element::Oid, 4, "xid"),
     (Type::JSON, Type::JSON_ARRAY, Element::Text, -1, "json"),
     (Type::XML, Type::XML_ARRAY, Element::Text, -1, "xml"),
     (Type::FLOAT4, Type::FLOAT4_ARRAY, Element::Float4, 4, "real"),
@@ -166,8 +183,12 @@ const KINDS: &[(Type, Type, Element, i16, &str)] = &[
 impl Kind {
     pub(crate) fn of(kind: &Type) -> Self {
         let oid = kind.oid();
-        if oid == Type::UNKNOWN.oid() {
-            return Self::Plain(Element::Text);
+        match *kind {
+            // void is sent as an empty value in both formats.
+            Type::UNKNOWN | Type::VOID | Type::PG_NODE_TREE => return Self::Plain(Element::Text),
+            Type::INT2_VECTOR => return Self::Vector(Element::Int2),
+            Type::OID_VECTOR => return Self::Vector(Element::Oid),
+            _ => {}
         }
         for (plain, array, element, ..) in KINDS {
             if plain.oid() == oid {
@@ -233,6 +254,7 @@ pub(crate) fn put(
         Format::Binary => match kind {
             Kind::Plain(element) => binary::put(out, element, value, zone),
             Kind::Array(element) => array::put_binary(out, element, value, zone),
+            Kind::Vector(element) => array::put_vector(out, element, value),
             Kind::Other => Err(ErrorResponse::error(
                 SqlState::UNDEFINED_FUNCTION,
                 "no binary output function available for the type of a column",
@@ -256,7 +278,7 @@ pub(crate) fn get<'a>(
         (Format::Text, of) => text::parse_in(of, utf8(bytes)?, zone),
         (Format::Binary, Kind::Plain(element)) => binary::get(element, bytes),
         (Format::Binary, Kind::Array(element)) => array::get_binary(element, bytes),
-        (Format::Binary, Kind::Other) => Err(ErrorResponse::error(
+        (Format::Binary, Kind::Vector(_) | Kind::Other) => Err(ErrorResponse::error(
             SqlState::UNDEFINED_FUNCTION,
             format!(
                 "no binary input function available for type {}",

@@ -168,7 +168,7 @@ pub(crate) fn parse_in<'a>(
             super::array::check(text)?;
             Ok(Value::Text(text.into()))
         }
-        Kind::Other => Ok(Value::Text(text.into())),
+        Kind::Vector(_) | Kind::Other => Ok(Value::Text(text.into())),
     }
 }
 
