@@ -18,6 +18,7 @@ pub const BODIES: &[(&str, Body)] = &[
     ("ident", pgtls::fuzzing::ident),
     ("names", pgtls::fuzzing::names),
     ("files", certificates::files),
+    ("proxy", pgtls::fuzzing::proxy),
     ("login", pgtls::fuzzing::login),
     ("scram", pgtls::fuzzing::scram),
 ];

@@ -12,8 +12,10 @@ mod login;
 mod names;
 #[cfg(test)]
 mod properties;
+mod proxy;
 
 pub use names::names;
+pub use proxy::proxy;
 
 use alloc::{format, string::String, vec::Vec};
 use core::time::Duration;
