@@ -19,7 +19,7 @@ use common::raw::{Raw, message, query, startup};
 use common::{Certs, PATIENCE, Server, embedded, psql};
 use futures_util::{SinkExt, TryStreamExt};
 use pgtls::{EmbeddedDatabase, PgServerBuilder, SslMode};
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{Format, IsNull, Type};
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 fn plain() -> Server {
@@ -501,6 +501,31 @@ impl<'a> tokio_postgres::types::FromSql<'a> for Wire {
     }
 }
 
+/// A parameter in text format.
+#[derive(Debug)]
+struct Named(&'static str);
+
+impl tokio_postgres::types::ToSql for Named {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut bytes::BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        out.extend_from_slice(self.0.as_bytes());
+        Ok(IsNull::No)
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    fn encode_format(&self, _: &Type) -> Format {
+        Format::Text
+    }
+
+    tokio_postgres::types::to_sql_checked!();
+}
+
 #[test]
 fn types_of_the_catalogs_have_a_binary_form() {
     let server = plain();
@@ -509,6 +534,25 @@ fn types_of_the_catalogs_have_a_binary_form() {
             .batch_execute("create table t(a int, b int, primary key (b, a))")
             .await
             .unwrap();
+        // A parameter is the name of an object in text, its number in binary.
+        let row = client
+            .query_one(
+                "select count(*) from pg_class where oid = $1::regclass or oid = cast($1 as regclass)",
+                &[&Named("t")],
+            )
+            .await
+            .unwrap();
+        assert_eq!(row.get::<_, i64>(0), 1);
+        let nope = client.query_one("select $1::regclass::oid", &[&Named("nope")]);
+        assert_eq!(nope.await.unwrap_err().code().unwrap().code(), "42P01");
+        let row = client
+            .query_one(
+                "select $1::regclass::oid, $2::regtype::oid",
+                &[&Named("1259"), &Named("numeric")],
+            )
+            .await;
+        let row = row.unwrap();
+        assert_eq!((row.get::<_, u32>(0), row.get::<_, u32>(1)), (1259, 1700));
         let row = client
             .query_one(
                 "select pg_notify('news', $1), indkey, relfrozenxid \

@@ -95,7 +95,15 @@ fn padded(text: Cow<'_, str>, modifier: i32) -> Cow<'_, str> {
     text.into()
 }
 
-/// A parameter as SQLite keeps it.
+/// A parameter as it is bound: the name of an object stays one until the statement looks it up.
+pub(super) fn bound(value: Value<'static>, kind: &Type) -> Result<Kept, Fault> {
+    match value {
+        Value::Text(name) if types::is_named(kind) => Ok(Kept::Text(name.into_owned())),
+        value => kept(value, kind),
+    }
+}
+
+/// A value as SQLite keeps it.
 pub(super) fn kept(value: Value<'static>, kind: &Type) -> Result<Kept, Fault> {
     Ok(match value {
         Value::Null => Kept::Null,

@@ -285,7 +285,7 @@ impl<'c> Worker<'c> {
             .parameters
             .into_iter()
             .zip(&translated.parameters)
-            .map(|(v, kind)| value::kept(v, kind))
+            .map(|(v, kind)| value::bound(v, kind))
             .collect::<Result<_, _>>()
             .map_err(|f| f.respond(None))?;
         self.execute(

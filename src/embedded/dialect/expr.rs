@@ -625,8 +625,12 @@ impl<'s> Translator<'s> {
             self.parameters.resize(number, None);
         }
         let known = self.parameters.get(index).cloned().flatten();
+        let text = format!("?{number}");
         Ok(Sql {
-            text: format!("?{number}"),
+            text: match &known {
+                Some(kind) => self.looked_up(text, kind),
+                None => text,
+            },
             open: if known.is_none() {
                 Open::Parameter(index)
             } else {
@@ -635,6 +639,17 @@ impl<'s> Translator<'s> {
             ty: known.unwrap_or(Type::UNKNOWN).into(),
             not_null: false,
         })
+    }
+
+    /// A parameter that stands for an object comes as its number or its name.
+    fn looked_up(&self, parameter: String, kind: &Type) -> String {
+        if !types::is_named(kind) {
+            return parameter;
+        }
+        format!(
+            "iif(typeof({parameter})='text',{},{parameter})",
+            self.object_in(&parameter, kind)
+        )
     }
 
     /// Gives an expression of unknown type this one; others stay as they are.
@@ -684,7 +699,7 @@ impl<'s> Translator<'s> {
                 if ty.modifier >= 0 {
                     return self.cast_now(typed, ty, false);
                 }
-                typed.text
+                self.looked_up(typed.text, &ty.kind)
             }
         };
         Ok(Sql {

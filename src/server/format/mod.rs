@@ -264,6 +264,14 @@ pub(crate) fn put(
     }
 }
 
+/// The types of object numbers whose text form is the object's name, which only the engine knows.
+fn names_objects(kind: &Type) -> bool {
+    matches!(
+        *kind,
+        Type::REGCLASS | Type::REGTYPE | Type::REGPROC | Type::REGNAMESPACE | Type::REGROLE
+    )
+}
+
 /// Reads a parameter that is not NULL.
 ///
 /// # Errors
@@ -275,7 +283,13 @@ pub(crate) fn get<'a>(
     zone: Option<&TimeZone>,
 ) -> Result<Value<'a>, ErrorResponse> {
     match (format, Kind::of(kind)) {
-        (Format::Text, of) => text::parse_in(of, utf8(bytes)?, zone),
+        (Format::Text, of) => {
+            let text = utf8(bytes)?;
+            if names_objects(kind) && text.trim().parse::<u32>().is_err() {
+                return Ok(Value::Text(text.into()));
+            }
+            text::parse_in(of, text, zone)
+        }
         (Format::Binary, Kind::Plain(element)) => binary::get(element, bytes),
         (Format::Binary, Kind::Array(element)) => array::get_binary(element, bytes),
         (Format::Binary, Kind::Vector(_) | Kind::Other) => Err(ErrorResponse::error(
