@@ -462,6 +462,8 @@ fn several_functions_that_give_rows_go_in_step() {
             &client,
             &[
                 ("create table t(id int, a int[]); insert into t values (1, '{4,5}'), (2, null), (3, '{7}')", ""),
+                ("select t.a[2], a[1], public.t.a[1] from t order by id limit 1", "5|4|4"),
+                ("select s.a from (select t.a[1] from t) s where s.a > 5", "7"),
                 ("select id, unnest(a) as x, generate_subscripts(a, 1) as n from t order by 1, 3", "1|4|1;1|5|2;3|7|1"),
                 ("select id, unnest(a), generate_series(id, 3) from t order by 1, 3", "1|4|1;1|5|2;1|∅|3;2|∅|2;2|∅|3;3|7|3"),
                 ("select unnest('{}'::int[]), unnest(array[1]) union all select 2, 3", "∅|1;2|3"),

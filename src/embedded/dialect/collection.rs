@@ -1,5 +1,7 @@
 //! Expressions over several values: rows, arrays, CASE, LIKE.
 
+use std::borrow::Cow;
+
 use postgres_types::Type;
 use sqlparser::ast::{AccessExpr, BinaryOperator, CaseWhen, Expr, Subscript};
 
@@ -261,7 +263,8 @@ impl Translator<'_> {
         chain: &[AccessExpr],
         scope: &Scope<'_>,
     ) -> Result<Sql, Fault> {
-        let array = self.expr(root, scope)?;
+        let (root, chain) = column_of(root, chain);
+        let array = self.expr(&root, scope)?;
         let [AccessExpr::Subscript(Subscript::Index { index })] = chain else {
             return Err(Fault::unsupported("this subscript"));
         };
@@ -318,4 +321,29 @@ impl Translator<'_> {
             open: Open::No,
         })
     }
+}
+
+/// `t.a[1]` is read as a field of `t` first; what it means is an element of a column.
+pub(super) fn column_of<'a>(
+    root: &'a Expr,
+    chain: &'a [AccessExpr],
+) -> (Cow<'a, Expr>, &'a [AccessExpr]) {
+    let mut parts = match root {
+        Expr::Identifier(ident) => vec![ident.clone()],
+        Expr::CompoundIdentifier(parts) => parts.clone(),
+        _ => return (Cow::Borrowed(root), chain),
+    };
+    let dots = chain
+        .iter()
+        .take_while(|a| matches!(a, AccessExpr::Dot(Expr::Identifier(_))))
+        .count();
+    if dots == 0 {
+        return (Cow::Borrowed(root), chain);
+    }
+    let (names, rest) = chain.split_at(dots);
+    parts.extend(names.iter().filter_map(|name| match name {
+        AccessExpr::Dot(Expr::Identifier(ident)) => Some(ident.clone()),
+        _ => None,
+    }));
+    (Cow::Owned(Expr::CompoundIdentifier(parts)), rest)
 }

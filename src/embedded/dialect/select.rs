@@ -10,7 +10,7 @@ use sqlparser::ast::{
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::scope::{Place, Relation, Scope, fold, missing_from, object};
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::{Fault, Output, function, operator, quote};
+use crate::embedded::dialect::{Fault, Output, collection, function, operator, quote};
 use crate::error_response::SqlState;
 
 /// A query of a WITH clause.
@@ -835,7 +835,9 @@ fn name_of(expr: &Expr) -> Option<String> {
         Expr::Identifier(ident) => fold(ident),
         Expr::CompoundIdentifier(parts) => fold(parts.last()?),
         Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => return name_of(inner),
-        Expr::CompoundFieldAccess { root, .. } => return name_of(root),
+        Expr::CompoundFieldAccess { root, access_chain } => {
+            return name_of(&collection::column_of(root, access_chain).0);
+        }
         Expr::Function(call) => fold(call.name.0.last()?.as_ident()?),
         Expr::Cast {
             expr: inner,
