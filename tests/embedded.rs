@@ -444,6 +444,12 @@ fn system_tables_are_found_without_their_schema() {
                 ("select c.relname, d.description from pg_catalog.pg_namespace n, pg_catalog.pg_class c left join \
                   pg_catalog.pg_description d on (c.oid = d.objoid and d.objsubid = 0 and d.classoid = 'pg_class'::regclass) \
                   where c.relnamespace = n.oid and n.nspname like 'public' and c.relname like 't'", "t|∅"),
+                // What pgJDBC's getImportedKeys goes by.
+                ("create table p(x int, y int primary key, unique (y, x)); create table c(a int, b int, foreign key (a, b) references p(x, y))", ""),
+                ("select con.conname, k.relname, con.confkey, fka.attname, pka.attname from pg_constraint con, generate_series(1, 32) pos(n), \
+                  pg_class k, pg_attribute fka, pg_attribute pka where con.contype = 'f' and k.relkind = 'i' and k.oid = con.conindid \
+                  and pka.attrelid = con.confrelid and pka.attnum = con.confkey[pos.n] and fka.attrelid = con.conrelid and \
+                  fka.attnum = con.conkey[pos.n] order by pos.n", "c_a_b_fkey|p_y_x_key|{1,2}|a|x;c_a_b_fkey|p_y_x_key|{1,2}|b|y"),
                 // Another table: the user's part is written anew, the system's is there once.
                 ("create table u(a int)", ""),
                 ("select count(*) from pg_class where relname in ('t', 'u', 'pg_class')", "3"),

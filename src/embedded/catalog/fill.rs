@@ -54,6 +54,8 @@ struct Fill<'a> {
     connection: &'a Connection,
     facts: &'a Facts,
     objects: Vec<Object>,
+    /// Foreign keys: constraint, the table they point at, its columns.
+    keys: Vec<(i64, i64, Vec<String>)>,
     /// For what has no row of its own in SQLite.
     next: i64,
 }
@@ -78,6 +80,7 @@ pub(super) fn fill(
         connection,
         facts,
         objects: Vec::new(),
+        keys: Vec::new(),
         next: FIRST_OID + 2_000_000_000,
     };
     for (database, name, first) in [
@@ -119,12 +122,17 @@ pub(super) fn fill(
             fill.table(object, &table, &objects, &oids)?;
         }
     }
+    fill.point_keys()?;
     // PostgreSQL's foreign keys are triggers, and psql looks for them only where there are any.
     connection.execute_batch(
         "UPDATE pg_catalog.pg_class SET relhastriggers=1 WHERE oid IN (SELECT conrelid FROM \
          pg_catalog.pg_constraint WHERE contype='f' UNION ALL SELECT confrelid FROM \
          pg_catalog.pg_constraint WHERE contype='f')",
     )
+}
+
+fn other_of(oids: &HashMap<(&str, &str), i64>, object: &Object, target: &str) -> i64 {
+    oids.get(&(object.database, target)).copied().unwrap_or(0)
 }
 
 fn list(names: &[String]) -> String {
@@ -596,6 +604,47 @@ impl Fill<'_> {
         Ok(())
     }
 
+    /// Which columns and which index of the other table a foreign key points at, once all are
+    /// there.
+    fn point_keys(&self) -> rusqlite::Result<()> {
+        let mut number = self.connection.prepare_cached(
+            "SELECT attnum FROM pg_catalog.pg_attribute WHERE attrelid=?1 AND attname=?2",
+        )?;
+        let mut indexes = self.connection.prepare_cached(
+            "SELECT indexrelid, indkey FROM pg_catalog.pg_index WHERE indrelid=?1 AND indisunique \
+             AND indpred IS NULL ORDER BY indisprimary DESC, indexrelid",
+        )?;
+        let sorted = |mut numbers: Vec<String>| {
+            numbers.sort();
+            numbers
+        };
+        for (oid, table, columns) in &self.keys {
+            let numbers: Vec<String> = columns
+                .iter()
+                .map(|c| number.query_row((table, c), |r| r.get::<_, i64>(0)))
+                .filter_map(Result::ok)
+                .map(|n| n.to_string())
+                .collect();
+            let wanted = sorted(numbers.clone());
+            let index = indexes
+                .query_map([table], |r| {
+                    Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?))
+                })?
+                .filter_map(Result::ok)
+                .find(|(_, key)| sorted(key.split(' ').map(str::to_owned).collect()) == wanted);
+            self.connection
+                .prepare_cached(
+                    "UPDATE pg_catalog.pg_constraint SET confkey=?2, conindid=?3 WHERE oid=?1",
+                )?
+                .execute((
+                    oid,
+                    format!("{{{}}}", numbers.join(",")),
+                    index.map_or(0, |(index, _)| index),
+                ))?;
+        }
+        Ok(())
+    }
+
     fn foreign_keys(
         &mut self,
         object: &Object,
@@ -644,6 +693,8 @@ impl Fill<'_> {
                 .and_then(|c| constraint_name(c, "f", &from))
                 .unwrap_or_else(|| format!("{}_{}_fkey", object.name, from.join("_")));
             let oid = self.number();
+            self.keys
+                .push((oid, other_of(oids, object, &target), to.clone()));
             let letter = |action: &str| match action {
                 "CASCADE" => "c",
                 "SET NULL" => "n",
@@ -656,10 +707,7 @@ impl Fill<'_> {
                 .filter_map(|c| table.columns.iter().position(|t| t.name == *c))
                 .map(|i| i.saturating_add(1).to_string())
                 .collect();
-            let other = oids
-                .get(&(object.database, target.as_str()))
-                .copied()
-                .unwrap_or(0);
+            let other = other_of(oids, object, &target);
             insert(
                 self.connection,
                 "pg_constraint",
