@@ -1,6 +1,4 @@
 """SQLAlchemy on psycopg2 and psycopg 3: what its dialects ask at the start, ORM work, reflection."""
-import sys
-
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
@@ -54,7 +52,6 @@ def work(driver):
     engine.dispose()
 
 
-if sys.argv[1] == "work":
-    for driver in ("psycopg2", "psycopg"):
-        work(driver)
+for driver in ("psycopg2", "psycopg"):
+    work(driver)
 count.done()
