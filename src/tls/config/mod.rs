@@ -538,3 +538,18 @@ fn sections<T: PemObject + From<Vec<u8>>>(
         }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the library refuses beyond all that is checked before has its own words in the text.
+    #[test]
+    fn what_the_library_refuses_is_told_with_what_to_check() {
+        assert_eq!(
+            refused(VerifierBuilderError::NoRootAnchors).to_string(),
+            "TLS configuration refused: no root trust anchors were provided; check certificate, \
+             key and CA files with CertificateManager::verify_cert_files"
+        );
+    }
+}
