@@ -1,5 +1,14 @@
 //! The loop that serves connections until it is told to stop.
 
+#[cfg(all(
+    test,
+    feature = "tokio",
+    feature = "sqlite",
+    feature = "certificates",
+    any(feature = "aws-lc-rs", feature = "ring")
+))]
+mod faults;
+
 use core::future::{Future, pending, poll_fn};
 use core::panic::AssertUnwindSafe;
 use core::pin::{Pin, pin};

@@ -202,7 +202,7 @@ impl<S> Stream<S> {
 }
 
 /// A tokio stream with the traits of `futures-io`.
-pub(crate) struct Compat<S>(S);
+pub(crate) struct Compat<S>(pub(super) S);
 
 impl<S: AsyncRead + Unpin> futures_io::AsyncRead for Compat<S> {
     fn poll_read(

@@ -90,6 +90,8 @@ impl<S: DatabaseSession> Core<S> {
     }
 
     async fn copy_data(&mut self, data: &[u8]) -> Result<(), ErrorResponse> {
+        // While it waited for the client, the engine had nothing to be interrupted in.
+        self.take_interruption().map_or(Ok(()), Err)?;
         let Some(Copy::In(decoder)) = &mut self.copy else {
             return Ok(());
         };
@@ -100,6 +102,7 @@ impl<S: DatabaseSession> Core<S> {
     }
 
     async fn copy_done(&mut self) -> Result<(), ErrorResponse> {
+        self.take_interruption().map_or(Ok(()), Err)?;
         if let Some(Copy::In(decoder)) = &mut self.copy {
             decoder.finish()?;
         }

@@ -80,7 +80,7 @@ impl StatementTimer {
         self.count.load(Ordering::Acquire)
     }
 
-    /// Whether it has, since the last time this was asked.
+    /// Whether it has fired, since the last time this was asked.
     fn has_fired(&self) -> bool {
         self.fired.swap(false, Ordering::AcqRel)
     }
@@ -128,6 +128,9 @@ struct Core<S: DatabaseSession> {
     /// When that lasts too long: outside and within a transaction.
     idle_timeouts: (Option<Duration>, Option<Duration>),
     statement_timer: StatementTimer,
+    /// A cancel request came in. The engine hears of it too, but only while it works: not while
+    /// the client is sent what it made.
+    cancelled: Arc<AtomicBool>,
     /// What is in `out` is to be sent before anything else.
     flush: bool,
     /// Nothing more is read or begun.
@@ -182,7 +185,14 @@ impl<S: DatabaseSession> QuerySession<S> {
             .connect(client)
             .await
             .map_err(ErrorResponse::into_fatal)?;
-        entered.on_cancel(session.interrupt());
+        let cancelled = Arc::new(AtomicBool::new(false));
+        entered.on_cancel({
+            let (cancelled, interrupt) = (Arc::clone(&cancelled), session.interrupt());
+            Arc::new(move || {
+                cancelled.store(true, Ordering::Release);
+                interrupt();
+            })
+        });
         let mut out = Vec::with_capacity(512);
         let told = context.reported();
         for (name, value) in &told {
@@ -214,6 +224,7 @@ impl<S: DatabaseSession> QuerySession<S> {
             ready: true,
             idle_timeouts,
             statement_timer,
+            cancelled,
             flush: true,
             over: false,
         };
@@ -323,6 +334,8 @@ impl<S: DatabaseSession> QuerySession<S> {
                             let kind = waiting.first().copied().unwrap_or_default();
                             core.handle_copy(kind, message).await
                         } else {
+                            // What it was meant for is over.
+                            let _ = core.take_interruption();
                             core.handle_message(message).await
                         }
                     }
@@ -358,6 +371,19 @@ impl<S: DatabaseSession> QuerySession<S> {
 impl<S: DatabaseSession> Core<S> {
     fn send(&mut self) -> Turn {
         Turn::Send(core::mem::take(&mut self.out))
+    }
+
+    /// Whether a cancel request or the timer meant what runs, since the last time this was asked.
+    fn take_interruption(&self) -> Option<ErrorResponse> {
+        let cancelled = self.cancelled.swap(false, Ordering::AcqRel);
+        let why = if self.statement_timer.has_fired() {
+            "canceling statement due to statement timeout"
+        } else if cancelled {
+            "canceling statement due to user request"
+        } else {
+            return None;
+        };
+        Some(ErrorResponse::error(SqlState::QUERY_CANCELED, why))
     }
 
     fn is_idle(&self) -> bool {

@@ -1,5 +1,7 @@
 //! What runs: the results of a query or of a portal, piece by piece.
 
+use std::sync::atomic::Ordering;
+
 use crate::error_response::{ErrorResponse, Severity, SqlState};
 use crate::server::database::{DatabaseSession, Event, Portal, TransactionStatus};
 use crate::server::format::Format;
@@ -79,13 +81,24 @@ impl<S: DatabaseSession> Core<S> {
             },
         };
         match next {
-            Ok(Some(event)) => match self.give(event) {
+            Ok(Some(event)) => match self.unless_interrupted(event) {
                 Ok(()) => false,
                 Err(error) => self.fail(error).await,
             },
             Ok(None) => self.end_run(),
             Err(error) => self.fail(error).await,
         }
+    }
+
+    /// The engine may not know of an interruption: it did nothing while the client was sent the
+    /// rows before these. A statement that gives no more has had its effect.
+    fn unless_interrupted(&mut self, event: Event) -> Result<(), ErrorResponse> {
+        if let Event::Rows(_) = event
+            && let Some(why) = self.take_interruption()
+        {
+            return Err(why);
+        }
+        self.give(event)
     }
 
     /// Sends one piece.
@@ -215,12 +228,13 @@ impl<S: DatabaseSession> Core<S> {
     /// Tells of an error, and what follows from it. True: it should be sent at once.
     pub(super) async fn fail(&mut self, error: ErrorResponse) -> bool {
         let running = core::mem::replace(&mut self.running, Running::Nothing);
-        let fired = self.statement_timer.has_fired();
-        if fired && error.code() == SqlState::QUERY_CANCELED {
-            let why = "canceling statement due to statement timeout";
-            ErrorResponse::error(SqlState::QUERY_CANCELED, why).put(&mut self.out);
-        } else {
-            error.put(&mut self.out);
+        let timed_out = self.statement_timer.fired.load(Ordering::Acquire);
+        match self.take_interruption() {
+            // The engine does not know why it was interrupted.
+            Some(why) if timed_out && error.code() == SqlState::QUERY_CANCELED => {
+                why.put(&mut self.out);
+            }
+            _ => error.put(&mut self.out),
         }
         if error.severity() == Severity::Fatal {
             self.over = true;
