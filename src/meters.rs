@@ -121,6 +121,12 @@ fn change(name: &'static str, more: bool) {
     }
 }
 
+/// A cancel request, and whether it named a session with its key.
+#[cfg(feature = "server")]
+pub(crate) fn cancel(result: &'static str) {
+    counter!("pgtls_cancel_requests_total", "result" => result).increment(1);
+}
+
 /// A reload is over.
 pub(crate) fn reload<E>(result: &Result<bool, E>) {
     let result = match result {

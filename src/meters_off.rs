@@ -12,5 +12,7 @@ pub(crate) fn alert_sent(_: AlertDescription) {}
 pub(crate) fn half_open(_: bool) {}
 pub(crate) fn evicted(_: usize) {}
 pub(crate) fn session(_: bool) {}
+#[cfg(feature = "server")]
+pub(crate) fn cancel(_: &'static str) {}
 pub(crate) fn reload<E>(_: &Result<bool, E>) {}
 pub(crate) fn expiries(_: &[Expiry], _: std::time::SystemTime) {}

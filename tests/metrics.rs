@@ -21,7 +21,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use common::raw::{Raw, client_config, startup};
+use common::raw::{Raw, cancel, client_config, startup};
 use common::{Certs, PATIENCE, Server, embedded};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use pgtls::{FrontDoor, PgServerBuilder, SslMode};
@@ -78,8 +78,19 @@ fn real_logins_show_in_real_numbers() {
     let mut clients: Vec<Raw> = (0..3)
         .map(|_| Raw::tls(&server, client_config(&certs, false, &["postgresql"])))
         .collect();
-    for client in &mut clients {
-        client.log_in();
+    let keys: Vec<(i32, Vec<u8>)> = clients.iter_mut().map(Raw::log_in).collect();
+    let (process_id, key) = &keys[0];
+    let wrong = vec![!key[0]; key.len()];
+    let nobody = (1..).find(|id| keys.iter().all(|(taken, _)| id != taken));
+    for (process_id, key) in [
+        (*process_id, key),
+        (*process_id, &wrong),
+        (*process_id, &keys[1].1),
+        (nobody.unwrap(), key),
+    ] {
+        let mut request = Raw::plain(&server);
+        request.send(&cancel(process_id, key));
+        assert_eq!(request.rest(), b"");
     }
     let mut plain = Raw::plain(&server);
     plain.send(&startup(&[("user", "postgres")]));
@@ -141,6 +152,17 @@ fn real_logins_show_in_real_numbers() {
         ("pgtls_half_open ", &[], 3.0),
         ("pgtls_logins_refused_total", &["reason=\"evicted\""], 2.0),
         ("pgtls_sessions ", &[], 3.0),
+        ("pgtls_cancel_requests_total", &["result=\"accepted\""], 1.0),
+        (
+            "pgtls_cancel_requests_total",
+            &["result=\"wrong_key\""],
+            2.0,
+        ),
+        (
+            "pgtls_cancel_requests_total",
+            &["result=\"no_session\""],
+            1.0,
+        ),
         ("pgtls_reloads_total", &["result=\"unchanged\""], 1.0),
     ] {
         assert_eq!(

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::meters;
 use crate::server::database::Interrupt;
 use crate::wire::request::CancelRequest;
 
@@ -70,15 +71,18 @@ impl Sessions {
         let process_id = request.process_id();
         let interrupt = match self.live().get(&process_id) {
             None => {
+                meters::cancel("no_session");
                 tracing::info!(target: "pgtls::cancel", process_id, "PID in cancel request did not match any process");
                 return;
             }
             Some(entry) if !request.key_is(&entry.key) => {
+                meters::cancel("wrong_key");
                 tracing::info!(target: "pgtls::cancel", process_id, "wrong key in cancel request");
                 return;
             }
             Some(entry) => entry.interrupt.get().cloned(),
         };
+        meters::cancel("accepted");
         tracing::debug!(target: "pgtls::cancel", process_id, "cancel request");
         if let Some(interrupt) = interrupt {
             interrupt();
