@@ -16,51 +16,15 @@ mod common;
 use std::time::{Duration, Instant};
 
 use common::raw::{Raw, message, query, startup};
+use common::sql::{answer, check, with_client};
 use common::{Certs, PATIENCE, Server, embedded, psql};
 use futures_util::{SinkExt, TryStreamExt};
 use pgtls::{EmbeddedDatabase, PgServerBuilder, SslMode};
+use tokio_postgres::NoTls;
 use tokio_postgres::types::{Format, IsNull, Type};
-use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 fn plain() -> Server {
     Server::start(PgServerBuilder::new(), embedded())
-}
-
-/// Runs a test with a client of tokio-postgres.
-fn with_client<F: Future<Output = ()>>(server: &Server, test: impl FnOnce(Client) -> F) {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    runtime.block_on(async {
-        let config = format!("host=127.0.0.1 port={} user=postgres", server.port());
-        let (client, connection) = tokio_postgres::connect(&config, NoTls).await.unwrap();
-        let connection = tokio::spawn(connection);
-        test(client).await;
-        connection.await.unwrap().unwrap();
-    });
-}
-
-/// All rows, `a|b;c|d`, or the SQLSTATE.
-async fn answer(client: &Client, sql: &str) -> String {
-    let messages = match client.simple_query(sql).await {
-        Ok(messages) => messages,
-        Err(error) => return error.code().unwrap().code().to_owned(),
-    };
-    let rows: Vec<String> = messages
-        .iter()
-        .filter_map(|message| match message {
-            SimpleQueryMessage::Row(row) => {
-                let values: Vec<&str> = (0..row.len()).map(|i| row.get(i).unwrap_or("∅")).collect();
-                Some(values.join("|"))
-            }
-            _ => None,
-        })
-        .collect();
-    rows.join(";")
-}
-
-async fn check(client: &Client, cases: &[(&str, &str)]) {
-    for (sql, expected) in cases {
-        assert_eq!(answer(client, sql).await, *expected, "{sql}");
-    }
 }
 
 #[test]

@@ -4,6 +4,7 @@ use rusqlite::{Error, ffi};
 
 use crate::embedded::dialect::{Fault, NOT_NULL_KEY, Script};
 use crate::embedded::functions::carried;
+use crate::embedded::lock;
 use crate::embedded::schema::SqliteSchema;
 use crate::error_response::{ErrorResponse, SqlState};
 
@@ -123,6 +124,21 @@ pub(super) fn fault(error: &Error) -> Fault {
 
 /// The error as the client is told it.
 pub(super) fn respond(error: &Error, schema: Option<&SqliteSchema<'_>>) -> ErrorResponse {
+    if error.sqlite_error_code() == Some(ffi::ErrorCode::DatabaseBusy) {
+        if lock::was_cancelled() {
+            return ErrorResponse::error(
+                SqlState::QUERY_CANCELED,
+                "canceling statement due to user request",
+            );
+        }
+        // SQLite does not wait with a snapshot in hand: the one who writes now makes it old.
+        if schema.is_some_and(SqliteSchema::holds_snapshot) {
+            return ErrorResponse::error(
+                SqlState::SERIALIZATION_FAILURE,
+                "could not serialize access due to concurrent update",
+            );
+        }
+    }
     if let (Error::SqliteFailure(code, Some(message)), Some(schema)) = (error, schema)
         && code.extended_code & 0xff == ffi::SQLITE_CONSTRAINT
         && let Some(answer) = constraint(message, schema)

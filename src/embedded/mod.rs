@@ -9,7 +9,9 @@ mod datetime;
 mod dialect;
 mod error;
 mod functions;
+mod lock;
 mod number;
+mod place;
 mod portal;
 mod schema;
 mod thread;
@@ -17,18 +19,16 @@ mod transaction;
 mod value;
 mod worker;
 
-use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::path::Path;
+use std::sync::Arc;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags};
 
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{Client, Database};
 use catalog::Facts;
 use functions::SessionInfo;
+use place::{Opening, Private, PrivateError};
 pub use thread::{EmbeddedPortal, EmbeddedSession, EmbeddedStatement};
 
 /// An SQLite database, in memory or in a file, shared by all sessions.
@@ -47,13 +47,20 @@ pub use thread::{EmbeddedPortal, EmbeddedSession, EmbeddedStatement};
 ///
 /// # Concurrency
 ///
-/// Each session has a connection and a thread of its own. Transactions are serializable, whatever
-/// level is asked for: one that writes on old knowledge gets 40001, and one that waits more than
-/// five seconds for another's lock 55P03. In a file (WAL mode) readers and a writer do not wait
-/// for each other; in memory they do.
+/// Each session has a connection and a thread of its own, from its first statement on. Readers and
+/// a writer do not wait for each other, and no reader sees what is not committed. There is one
+/// writer at a time: another one waits for its end, and gets 55P03 after `lock_timeout`, or five
+/// seconds if that is 0.
+///
+/// In `READ COMMITTED`, the default, each statement sees what was committed before it began, as
+/// long as the transaction has no cursor open. In the levels above, a transaction sees what was
+/// committed before its first statement, all of them are serializable, and one that writes after
+/// another has committed gets 40001. `SELECT … FOR UPDATE` takes the writer's place at once.
 #[derive(Debug)]
 pub struct EmbeddedDatabase {
-    location: Location,
+    opening: Opening,
+    /// Kept for what its end does; none for a file.
+    _private: Option<Private>,
     name: Option<String>,
     /// `pg_postmaster_start_time()`.
     started: Timestamp,
@@ -66,52 +73,26 @@ pub struct EmbeddedDatabase {
 )]
 pub struct OpenError {
     location: String,
-    source: rusqlite::Error,
-}
-
-/// Where the data is.
-pub(crate) enum Location {
-    File(PathBuf),
-    /// SQLite's `memdb` under a name of its own. It lives as long as this connection.
-    Memory {
-        uri: String,
-        _keep: Mutex<Connection>,
-    },
-}
-
-impl fmt::Debug for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
-
-impl fmt::Display for Location {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => path.display().fmt(f),
-            Self::Memory { .. } => f.write_str("in memory"),
-        }
-    }
+    source: PrivateError,
 }
 
 impl EmbeddedDatabase {
     /// An empty database in memory; it is gone when the value is dropped.
     ///
+    /// On Linux it is kept in `/dev/shm`, where there is room for it; else, and on other systems,
+    /// in a directory for temporary files (`TMPDIR`), in the system's cache and never flushed.
+    /// What a killed process leaves there is removed when the next such database is made.
+    ///
     /// # Errors
-    /// Out of memory.
+    /// No file can be made in either place.
     pub fn new_in_memory() -> Result<Self, OpenError> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let uri = format!("file:/pgtls-{number}?vfs=memdb");
-        let keep = Connection::open_with_flags(&uri, flags()).map_err(|source| OpenError {
+        let (private, opening) = Private::new().map_err(|source| OpenError {
             location: "in memory".into(),
             source,
         })?;
         Ok(Self {
-            location: Location::Memory {
-                uri,
-                _keep: Mutex::new(keep),
-            },
+            opening,
+            _private: Some(private),
             name: None,
             started: context::now(),
         })
@@ -123,22 +104,14 @@ impl EmbeddedDatabase {
     /// # Errors
     /// The file cannot be opened or made, or is something else.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenError> {
-        let location = Location::File(path.as_ref().to_owned());
-        location
-            .connect()
-            .and_then(|connection| {
-                let mode: String =
-                    connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
-                // Some file systems cannot do it; SQLite then keeps to what it had.
-                tracing::debug!(target: "pgtls::sqlite", %mode, "journal mode");
-                connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
-            })
-            .map_err(|source| OpenError {
-                location: location.to_string(),
-                source,
-            })?;
+        let path = path.as_ref();
+        let (opening, _) = Opening::file(path).map_err(|source| OpenError {
+            location: path.display().to_string(),
+            source: source.into(),
+        })?;
         Ok(Self {
-            location,
+            opening,
+            _private: None,
             name: None,
             started: context::now(),
         })
@@ -149,24 +122,6 @@ impl EmbeddedDatabase {
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
-    }
-}
-
-fn flags() -> OpenFlags {
-    OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX
-        | OpenFlags::SQLITE_OPEN_URI
-}
-
-impl Location {
-    fn connect(&self) -> rusqlite::Result<Connection> {
-        match self {
-            Self::File(path) => {
-                Connection::open_with_flags(path, flags().difference(OpenFlags::SQLITE_OPEN_URI))
-            }
-            Self::Memory { uri, .. } => Connection::open_with_flags(uri, flags()),
-        }
     }
 }
 
@@ -181,10 +136,6 @@ impl Database for EmbeddedDatabase {
                 format!("database \"{database}\" does not exist"),
             ));
         }
-        let connection = self
-            .location
-            .connect()
-            .map_err(|e| error::respond(&e, None).into_fatal())?;
         let facts = Facts {
             info: SessionInfo {
                 database,
@@ -196,7 +147,7 @@ impl Database for EmbeddedDatabase {
             },
             tls: client.login.tls().cloned(),
         };
-        EmbeddedSession::start(connection, facts)
+        Ok(EmbeddedSession::new(self.opening.clone(), facts))
     }
 }
 

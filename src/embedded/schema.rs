@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, MAIN_DB, OptionalExtension, TransactionState};
 
 use crate::embedded::catalog;
 use crate::embedded::dialect::types::{self, Ty};
@@ -54,6 +54,12 @@ impl<'c> SqliteSchema<'c> {
             read("PRAGMA main.schema_version")?,
             read("PRAGMA temp.schema_version")?,
         ))
+    }
+
+    /// Whether a transaction has read, and not written.
+    pub(super) fn holds_snapshot(&self) -> bool {
+        let state = self.connection.transaction_state(Some(MAIN_DB));
+        !self.connection.is_autocommit() && state == Ok(TransactionState::Read)
     }
 
     /// To be called before a statement is translated: forgets what is no longer so.

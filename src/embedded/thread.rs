@@ -1,9 +1,8 @@
 //! A session's two ends: the thread that owns the connection, and what talks to it.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use async_channel::{Receiver, Sender};
 use rusqlite::{Connection, InterruptHandle};
@@ -12,17 +11,16 @@ use crate::embedded::catalog::Facts;
 use crate::embedded::dialect::{Plan, Script};
 use crate::embedded::error::respond;
 use crate::embedded::functions::{self, Alarm};
+use crate::embedded::place::Opening;
 use crate::embedded::portal::{Batch, Portal as Running, PreparedStatement, Source};
 use crate::embedded::worker::Worker;
-use crate::embedded::{authorize, value};
+use crate::embedded::{authorize, lock, value};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{
     Column, CopyRows, DatabaseSession, Event, Interrupt, Portal, Prepared, RowFormat,
     TransactionStatus, Type, Value,
 };
 
-/// How long a statement waits for another session's lock before it fails with 55P03.
-const BUSY: Duration = Duration::from_secs(5);
 /// Translating walks trees of up to a thousand levels; only what is touched is used.
 const STACK: usize = 16 << 20;
 /// Statements that SQLite keeps prepared for a session.
@@ -32,8 +30,8 @@ const STATEMENTS: usize = 64;
 /// runs and rolls back what is open.
 pub struct EmbeddedSession {
     commands: Sender<Command>,
-    status: Arc<AtomicU8>,
-    interrupt: Interrupt,
+    /// What the thread is made of: it starts with the first command.
+    start: Mutex<Option<Start>>,
     activity: Arc<Activity>,
     next_portal: AtomicU64,
 }
@@ -54,13 +52,57 @@ enum Command {
     Sync(Sender<Result<(), ErrorResponse>>),
 }
 
-/// What cancel requests and the thread share.
+struct Start {
+    opening: Opening,
+    facts: Facts,
+    to_do: Receiver<Command>,
+}
+
+/// What a session, its cancel requests and its thread share.
 #[derive(Default)]
 struct Activity {
     /// A statement is being run. An interrupt at any other time would hit the next one.
     busy: AtomicBool,
     /// The session is gone.
     gone: AtomicBool,
+    status: AtomicU8,
+    alarm: Arc<Alarm>,
+    /// None until the database is open.
+    handle: OnceLock<InterruptHandle>,
+    /// Why it could not be opened.
+    failure: OnceLock<ErrorResponse>,
+}
+
+impl Activity {
+    fn interrupt(&self) {
+        if self.busy.load(Ordering::Acquire) || self.gone.load(Ordering::Acquire) {
+            if let Some(handle) = self.handle.get() {
+                handle.interrupt();
+            }
+            self.alarm.ring();
+        }
+    }
+
+    /// Why there is no answer.
+    fn lost(&self) -> ErrorResponse {
+        self.failure.get().cloned().unwrap_or_else(|| {
+            ErrorResponse::fatal(
+                SqlState::INTERNAL_ERROR,
+                "the database session ended unexpectedly",
+            )
+            .with_hint("Connect again; the server's log may say more.")
+        })
+    }
+}
+
+/// The thread's end of the channel. What is not done is forgotten with it, so nobody waits.
+struct ToDo(Receiver<Command>);
+
+impl Drop for ToDo {
+    fn drop(&mut self) {
+        self.0.close();
+        while self.0.try_recv().is_ok() {}
+    }
 }
 
 impl std::fmt::Debug for EmbeddedSession {
@@ -72,20 +114,35 @@ impl std::fmt::Debug for EmbeddedSession {
 }
 
 impl EmbeddedSession {
-    pub(super) fn start(mut connection: Connection, facts: Facts) -> Result<Self, ErrorResponse> {
-        let alarm = Arc::clone(&facts.info.alarm);
-        prepare(&mut connection, &facts).map_err(|e| respond(&e, None).into_fatal())?;
-        let activity = Arc::new(Activity::default());
-        let handle = connection.get_interrupt_handle();
-        let interrupt = interrupt(handle, Arc::clone(&alarm), Arc::clone(&activity));
-        let status = Arc::new(AtomicU8::new(0));
+    pub(super) fn new(opening: Opening, facts: Facts) -> Self {
         let (commands, to_do) = async_channel::unbounded();
-        let told = Arc::clone(&status);
-        let seen = Arc::clone(&activity);
+        let activity = Activity {
+            alarm: Arc::clone(&facts.info.alarm),
+            ..Activity::default()
+        };
+        Self {
+            commands,
+            start: Mutex::new(Some(Start {
+                opening,
+                facts,
+                to_do,
+            })),
+            activity: Arc::new(activity),
+            next_portal: AtomicU64::new(0),
+        }
+    }
+
+    /// Starts the thread, if it is not there.
+    fn start(&self) -> Result<(), ErrorResponse> {
+        let mut start = self.start.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(start) = start.take() else {
+            return Ok(());
+        };
+        let activity = Arc::clone(&self.activity);
         std::thread::Builder::new()
             .name("pgtls-sqlite".into())
             .stack_size(STACK)
-            .spawn(move || work(&connection, facts, &to_do, &told, &seen))
+            .spawn(move || work(start, &activity))
             .map_err(|e| {
                 tracing::error!(target: "pgtls::sqlite", error = %e, "no thread for a session");
                 ErrorResponse::fatal(
@@ -93,17 +150,19 @@ impl EmbeddedSession {
                     "could not start a thread for the session",
                 )
             })?;
-        Ok(Self {
-            commands,
-            status,
-            interrupt,
-            activity,
-            next_portal: AtomicU64::new(0),
-        })
+        Ok(())
+    }
+
+    /// Whether there is nothing that a command would find.
+    fn is_new(&self) -> bool {
+        let start = self.start.lock().unwrap_or_else(PoisonError::into_inner);
+        start.is_some()
     }
 
     async fn tell(&self, command: Command) -> Result<(), ErrorResponse> {
-        self.commands.send(command).await.map_err(|_| lost())
+        self.start()?;
+        let sent = self.commands.send(command).await;
+        sent.map_err(|_| self.activity.lost())
     }
 
     fn portal(&self) -> (EmbeddedPortal, Sender<Batch>) {
@@ -111,6 +170,7 @@ impl EmbeddedSession {
         let portal = EmbeddedPortal {
             id: self.next_portal.fetch_add(1, Ordering::Relaxed),
             commands: self.commands.clone(),
+            activity: Arc::clone(&self.activity),
             replies,
             events: VecDeque::new(),
             end: None,
@@ -123,40 +183,40 @@ impl Drop for EmbeddedSession {
     fn drop(&mut self) {
         self.activity.gone.store(true, Ordering::Release);
         self.commands.close();
-        (self.interrupt)();
+        self.activity.interrupt();
     }
 }
 
-fn prepare(connection: &mut Connection, facts: &Facts) -> rusqlite::Result<()> {
-    connection.busy_timeout(BUSY)?;
-    // A commit is on the disk before the client hears of it.
-    connection.pragma_update(None, "synchronous", "FULL")?;
+fn prepare(opening: &Opening, facts: &Facts) -> rusqlite::Result<Connection> {
+    let mut connection = opening.connect()?;
+    lock::install(&mut connection, Arc::clone(&facts.info.alarm))?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    functions::register(connection, facts.info.clone())?;
-    rusqlite::vtab::series::load_module(connection)?;
-    authorize::confine(connection)
-}
-
-fn interrupt(handle: InterruptHandle, alarm: Arc<Alarm>, activity: Arc<Activity>) -> Interrupt {
-    Arc::new(move || {
-        if activity.busy.load(Ordering::Acquire) || activity.gone.load(Ordering::Acquire) {
-            handle.interrupt();
-            alarm.ring();
-        }
-    })
+    functions::register(&connection, facts.info.clone())?;
+    rusqlite::vtab::series::load_module(&connection)?;
+    authorize::confine(&mut connection)?;
+    Ok(connection)
 }
 
 /// The thread: one command after the other, until the session is dropped.
-fn work(
-    connection: &Connection,
-    facts: Facts,
-    to_do: &Receiver<Command>,
-    status: &AtomicU8,
-    activity: &Activity,
-) {
+fn work(start: Start, activity: &Activity) {
+    let Start {
+        opening,
+        facts,
+        to_do,
+    } = start;
+    let to_do = ToDo(to_do);
+    let connection = match prepare(&opening, &facts) {
+        Ok(connection) => connection,
+        Err(error) => {
+            let told = respond(&error, None).into_fatal();
+            let _ = activity.failure.set(told);
+            return;
+        }
+    };
+    let _ = activity.handle.set(connection.get_interrupt_handle());
     let alarm = Arc::clone(&facts.info.alarm);
-    let mut worker = Worker::new(connection, facts);
-    while let Ok(command) = to_do.recv_blocking() {
+    let mut worker = Worker::new(&connection, facts);
+    while let Ok(command) = to_do.0.recv_blocking() {
         alarm.reset();
         if activity.gone.load(Ordering::Acquire) {
             break;
@@ -165,7 +225,8 @@ fn work(
         // The status is told before the answer: who hears of it may ask.
         let tell = |worker: &Worker<'_>| {
             activity.busy.store(false, Ordering::Release);
-            status.store(number(worker.transaction.status()), Ordering::Release);
+            let status = number(worker.transaction.status());
+            activity.status.store(status, Ordering::Release);
         };
         match command {
             Command::Abort(reply) => {
@@ -241,14 +302,6 @@ fn number(status: TransactionStatus) -> u8 {
     }
 }
 
-fn lost() -> ErrorResponse {
-    ErrorResponse::fatal(
-        SqlState::INTERNAL_ERROR,
-        "the database session ended unexpectedly",
-    )
-    .with_hint("Connect again; the server's log may say more.")
-}
-
 /// A statement of an [`EmbeddedSession`] that was prepared.
 #[derive(Clone, Debug)]
 pub struct EmbeddedStatement {
@@ -274,7 +327,7 @@ impl DatabaseSession for EmbeddedSession {
         let (reply, answer) = async_channel::bounded(1);
         self.tell(Command::Prepare(sql.to_owned(), parameters.to_vec(), reply))
             .await?;
-        let prepared = answer.recv().await.map_err(|_| lost())??;
+        let prepared = answer.recv().await.map_err(|_| self.activity.lost())??;
         let plan = prepared.translated.as_ref().map(|t| &t.plan);
         let columns = match plan {
             Some(Plan::Session(command)) => command.columns(),
@@ -315,12 +368,18 @@ impl DatabaseSession for EmbeddedSession {
     }
 
     async fn sync(&mut self) -> Result<(), ErrorResponse> {
+        if self.is_new() {
+            return Ok(());
+        }
         let (reply, answer) = async_channel::bounded(1);
         self.tell(Command::Sync(reply)).await?;
-        answer.recv().await.map_err(|_| lost())?
+        answer.recv().await.map_err(|_| self.activity.lost())?
     }
 
     async fn abort(&mut self) {
+        if self.is_new() {
+            return;
+        }
         let (reply, answer) = async_channel::bounded(1);
         if self.tell(Command::Abort(reply)).await.is_ok() {
             // A thread that is gone has aborted already.
@@ -337,7 +396,7 @@ impl DatabaseSession for EmbeddedSession {
     }
 
     fn transaction_status(&self) -> TransactionStatus {
-        match self.status.load(Ordering::Acquire) {
+        match self.activity.status.load(Ordering::Acquire) {
             0 => TransactionStatus::Idle,
             1 => TransactionStatus::InTransaction,
             _ => TransactionStatus::Failed,
@@ -345,7 +404,8 @@ impl DatabaseSession for EmbeddedSession {
     }
 
     fn interrupt(&self) -> Interrupt {
-        Arc::clone(&self.interrupt)
+        let activity = Arc::clone(&self.activity);
+        Arc::new(move || activity.interrupt())
     }
 }
 
@@ -353,6 +413,7 @@ impl DatabaseSession for EmbeddedSession {
 pub struct EmbeddedPortal {
     id: u64,
     commands: Sender<Command>,
+    activity: Arc<Activity>,
     replies: Receiver<Batch>,
     events: VecDeque<Event>,
     end: Option<Result<(), ErrorResponse>>,
@@ -378,8 +439,12 @@ impl Portal for EmbeddedPortal {
             self.commands
                 .send(Command::Next(self.id, rows))
                 .await
-                .map_err(|_| lost())?;
-            let batch = self.replies.recv().await.map_err(|_| lost())?;
+                .map_err(|_| self.activity.lost())?;
+            let batch = self
+                .replies
+                .recv()
+                .await
+                .map_err(|_| self.activity.lost())?;
             self.events = batch.events.into();
             self.end = batch.end;
         }
@@ -390,8 +455,8 @@ impl Portal for EmbeddedPortal {
         self.commands
             .send(Command::CopyIn(self.id, rows, reply))
             .await
-            .map_err(|_| lost())?;
-        answer.recv().await.map_err(|_| lost())?
+            .map_err(|_| self.activity.lost())?;
+        answer.recv().await.map_err(|_| self.activity.lost())?
     }
 }
 

@@ -1,7 +1,8 @@
 //! Where a session stands between two statements.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, MAIN_DB, TEMP_DB, TransactionState};
 
+use crate::embedded::dialect::quote;
 use crate::server::TransactionStatus;
 
 /// PostgreSQL's transaction block over SQLite's transaction.
@@ -13,6 +14,17 @@ pub(super) struct Transaction {
     pub(super) failed: bool,
     /// We said BEGIN, so that several statements stand or fall together.
     pub(super) implicit: bool,
+    /// A statement has seen data, or changed it.
+    used: bool,
+    /// The savepoints that stand.
+    savepoints: Vec<String>,
+}
+
+/// What a statement is about to do.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Intent {
+    Read,
+    Write,
 }
 
 impl Transaction {
@@ -35,6 +47,55 @@ impl Transaction {
             self.implicit = true;
         }
         Ok(())
+    }
+
+    /// Makes the transaction that is open fit for a statement; true if it was begun anew.
+    ///
+    /// SQLite's transaction sees what was there when it first looked, and that was to find out
+    /// what the statement means. So it is begun anew: always before the first statement, and with
+    /// `fresh` (READ COMMITTED) before each until something is written. From then on nobody else
+    /// can commit. Who means to write waits here for his place, not with an old snapshot in hand.
+    pub(super) fn prepare(
+        &mut self,
+        connection: &Connection,
+        intent: Intent,
+        fresh: bool,
+    ) -> rusqlite::Result<bool> {
+        let used = std::mem::replace(&mut self.used, true);
+        if !self.is_open() || used && !fresh || connection.is_autocommit() {
+            return Ok(false);
+        }
+        let writes = |database| {
+            let state = connection.transaction_state(Some(database));
+            state.map(|s| s == TransactionState::Write)
+        };
+        if writes(MAIN_DB)? || writes(TEMP_DB)? {
+            return Ok(false);
+        }
+        connection.execute_batch("COMMIT")?;
+        let begun = match intent {
+            Intent::Read => connection.execute_batch("BEGIN"),
+            // The client's transaction stands, even if its statement fails.
+            Intent::Write => connection
+                .execute_batch("BEGIN IMMEDIATE")
+                .or_else(|error| connection.execute_batch("BEGIN").and(Err(error))),
+        };
+        for name in &self.savepoints {
+            connection.execute_batch(&format!("SAVEPOINT {}", quote(name)))?;
+        }
+        begun.map(|()| true)
+    }
+
+    pub(super) fn savepoint(&mut self, name: &str) {
+        self.savepoints.push(name.to_owned());
+    }
+
+    /// RELEASE and ROLLBACK TO: those behind it go, and with RELEASE it too.
+    pub(super) fn back_to(&mut self, name: &str, and_it: bool) {
+        if let Some(at) = self.savepoints.iter().rposition(|s| s == name) {
+            self.savepoints
+                .truncate(at.saturating_add(usize::from(!and_it)));
+        }
     }
 
     /// Ends whatever is open. COMMIT may fail, on a deferred foreign key for one; then nothing is

@@ -8,7 +8,6 @@ use rusqlite::types::Value as Kept;
 use sqlparser::ast::Statement;
 
 use crate::embedded::catalog::{self, Facts};
-use crate::embedded::context;
 use crate::embedded::dialect::{
     Copy, Names, Output, Plan, Script, Translated, no_cursor, quote, translate,
 };
@@ -17,8 +16,9 @@ use crate::embedded::portal::{
     Batch, Begun, Copying, Fetching, Portal, PreparedStatement, Running, Source, bind,
 };
 use crate::embedded::schema::SqliteSchema;
-use crate::embedded::transaction::Transaction;
+use crate::embedded::transaction::{Intent, Transaction};
 use crate::embedded::value;
+use crate::embedded::{context, lock};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{
     Column, CopyIn, CopyOut, CopyRows, Event, RowFormat, Scope, SessionCommand, Type, Value,
@@ -103,7 +103,7 @@ impl<'c> Worker<'c> {
             .transpose()?;
         Ok(PreparedStatement {
             needs_catalog: self.schema.needs_catalog(),
-            version: self.schema.version().map_err(|e| respond(&e, None))?,
+            version: self.version()?,
             statement,
             script,
             declared,
@@ -131,6 +131,26 @@ impl<'c> Worker<'c> {
             context::set_zone(&zone);
         }
         context::begin_statement(self.transaction.is_open());
+        lock::begin_statement(self.facts.info.context.lock_timeout());
+    }
+
+    /// What the transaction has to be for this plan; true if the schema may be another now.
+    fn prepare_transaction(&mut self, plan: &Plan) -> Result<bool, ErrorResponse> {
+        let Some(intent) = plan.intent() else {
+            return Ok(false);
+        };
+        if intent == Intent::Write {
+            self.may_write(plan.verb())?;
+        }
+        let quiet = self.cursors.is_empty() && self.portals.values().all(|p| p.running.is_none());
+        if !quiet || !self.transaction.is_open() {
+            return Ok(false);
+        }
+        let level = self.facts.info.context.setting("transaction_isolation");
+        let fresh = level.is_ok_and(|l| matches!(&*l, "read committed" | "read uncommitted"));
+        self.transaction
+            .prepare(self.connection, intent, fresh)
+            .map_err(|e| respond(&e, None))
     }
 
     /// Goes on with a portal until `rows` rows are there, or a batch is full, or it ends.
@@ -254,22 +274,32 @@ impl<'c> Worker<'c> {
         if self.transaction.failed && !ends_block(run.statement) {
             return Err(in_failed_block());
         }
-        let owned;
-        let (translated, needs_catalog) = match run.prepared {
-            Some(prepared) if self.fresh(prepared)? => {
-                self.begin_statement();
-                (prepared.translated.as_ref(), prepared.needs_catalog)
+        let mut owned;
+        let mut version = self.version()?;
+        let (translated, needs_catalog) = loop {
+            let (translated, needs_catalog) = match run.prepared {
+                Some(prepared) if prepared.version == version => {
+                    self.begin_statement();
+                    (prepared.translated.as_ref(), prepared.needs_catalog)
+                }
+                prepared => {
+                    let declared = prepared.map(|p| p.declared.as_slice()).unwrap_or_default();
+                    let again = self.translate(run.statement, run.script, declared)?;
+                    same_columns(prepared, &again)?;
+                    owned = again;
+                    (Some(&owned), self.schema.needs_catalog())
+                }
+            };
+            let Some(translated) = translated else {
+                return Ok(Begun::Done);
+            };
+            if !self.prepare_transaction(&translated.plan)? {
+                break (translated, needs_catalog);
             }
-            prepared => {
-                let declared = prepared.map(|p| p.declared.as_slice()).unwrap_or_default();
-                let again = self.translate(run.statement, run.script, declared)?;
-                same_columns(prepared, &again)?;
-                owned = again;
-                (Some(&owned), self.schema.needs_catalog())
+            let before = std::mem::replace(&mut version, self.version()?);
+            if before == version {
+                break (translated, needs_catalog);
             }
-        };
-        let Some(translated) = translated else {
-            return Ok(Begun::Done);
         };
         if run.format.is_none() && !translated.parameters.is_empty() {
             return Err(ErrorResponse::error(
@@ -297,10 +327,9 @@ impl<'c> Worker<'c> {
         )
     }
 
-    /// Whether a prepared statement's translation still holds.
-    fn fresh(&self, prepared: &PreparedStatement) -> Result<bool, ErrorResponse> {
-        let version = self.schema.version().map_err(|e| respond(&e, None))?;
-        Ok(prepared.version == version)
+    /// Translations are for a version of the schema.
+    fn version(&self) -> Result<(i64, i64), ErrorResponse> {
+        self.schema.version().map_err(|e| respond(&e, None))
     }
 
     fn execute(
@@ -314,14 +343,12 @@ impl<'c> Worker<'c> {
         let complete =
             |events: &mut Vec<Event>, tag: &str| events.push(Event::Complete(tag.into()));
         match plan {
-            Plan::Query { sql, columns } => {
+            Plan::Query { sql, columns, .. } => {
                 return self
                     .rows(sql, parameters, columns, format, "SELECT", events)
                     .map(Begun::Rows);
             }
             Plan::Change { sql, columns, tag } => {
-                let verb = tag.split(' ').next().unwrap_or_default();
-                self.may_write(verb)?;
                 if together {
                     self.begin_implicit()?;
                 }
@@ -334,7 +361,6 @@ impl<'c> Worker<'c> {
                 events.push(Event::Complete(format!("{tag} {count}")));
             }
             Plan::CreateAs { sql, insert } => {
-                self.may_write("CREATE TABLE AS")?;
                 self.begin_implicit()?;
                 for sql in sql {
                     self.write(sql, &[])?;
@@ -344,7 +370,6 @@ impl<'c> Worker<'c> {
                 self.end_single(together)?;
             }
             Plan::Schema { sql, tag } => {
-                self.may_write(tag)?;
                 if together || sql.len() > 1 {
                     self.begin_implicit()?;
                 }
@@ -502,7 +527,6 @@ impl<'c> Worker<'c> {
             .map(Begun::Rows)
             .map_err(|e| respond(&e, Some(&self.schema)));
         }
-        self.may_write("COPY FROM")?;
         // All rows or none.
         self.begin_implicit()?;
         events.push(Event::CopyIn(CopyIn::new(&*copy.table, options, columns)));
@@ -729,10 +753,17 @@ impl<'c> Worker<'c> {
             })?;
         let context = &self.facts.info.context;
         match plan {
-            Plan::Savepoint(_) => context.savepoint(name),
-            Plan::Release(_) => context.release(name),
+            Plan::Savepoint(_) => {
+                context.savepoint(name);
+                self.transaction.savepoint(name);
+            }
+            Plan::Release(_) => {
+                context.release(name);
+                self.transaction.back_to(name, true);
+            }
             _ => {
                 context.rollback_to(name);
+                self.transaction.back_to(name, false);
                 self.transaction.failed = false;
             }
         }

@@ -236,6 +236,11 @@ impl SessionContext {
         )
     }
 
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn lock_timeout(&self) -> Option<Duration> {
+        self.state().settings.time("lock_timeout")
+    }
+
     pub(crate) fn statement_timeout(&self) -> Option<Duration> {
         self.state().settings.time("statement_timeout")
     }

@@ -11,6 +11,7 @@ pub mod pair;
 pub mod raw;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub mod scram;
+pub mod sql;
 #[cfg(any(feature = "aws-lc-rs", feature = "ring"))]
 pub mod talk;
 

@@ -10,9 +10,9 @@ use sqlparser::ast::{
 
 use crate::embedded::dialect::dml::own_name;
 use crate::embedded::dialect::expr::Translator;
+use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{Place, Relation, RelationColumn, Scope, fold, object};
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::utility::Plan;
 use crate::embedded::dialect::{Fault, Output, literal, quote};
 use crate::error_response::SqlState;
 

@@ -11,9 +11,9 @@ use sqlparser::ast::{
 
 use crate::embedded::dialect::expr::{Open, Sql, Translator};
 use crate::embedded::dialect::from::relation_of;
+use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{Place, Scope, fold, object};
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::utility::Plan;
 use crate::embedded::dialect::{Fault, Output, Table, TableColumn, quote};
 use crate::error_response::SqlState;
 

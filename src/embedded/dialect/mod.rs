@@ -12,6 +12,7 @@ mod function;
 mod named;
 mod operator;
 mod parse;
+mod plan;
 mod scope;
 mod select;
 pub(super) mod types;
@@ -29,8 +30,8 @@ pub(super) use copy::Copy;
 pub(super) use ddl::{NOT_NULL_KEY, VIEW_TYPES};
 pub(super) use named::{Names, no_cursor};
 pub(super) use parse::Script;
+pub(super) use plan::Plan;
 pub(super) use types::Ty;
-pub(super) use utility::Plan;
 
 /// Why a statement is refused, and where in the text.
 #[derive(Clone, Debug)]

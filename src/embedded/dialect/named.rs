@@ -109,7 +109,7 @@ impl Names {
             return Err(Fault::new(SqlState::DUPLICATE_CURSOR, message));
         }
         let inner = translate(&Statement::Query(query.clone()), schema, declared)?;
-        let Plan::Query { sql, columns } = inner.plan else {
+        let Plan::Query { sql, columns, .. } = inner.plan else {
             return Err(Fault::unsupported("a cursor for this"));
         };
         Ok(Translated {

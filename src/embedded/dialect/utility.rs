@@ -1,108 +1,18 @@
 //! Statements that are neither queries nor changes: transactions, settings, COPY and the rest.
 
-use std::sync::Arc;
-
 use postgres_types::Type;
 use sqlparser::ast::{
     ContextModifier, DiscardObject, Expr, ObjectName, Reset, SelectItem, Set, Statement,
     TransactionAccessMode, TransactionIsolationLevel, TransactionMode, Value,
 };
 
-use crate::embedded::dialect::copy::{self, Copy};
+use crate::embedded::dialect::copy;
 use crate::embedded::dialect::expr::{Translator, shorten};
-use crate::embedded::dialect::named::Definition;
+use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{Scope, fold};
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{Fault, Output, quote};
 use crate::server::{Scope as SettingScope, SessionCommand};
-
-/// What is to be done.
-#[derive(Clone, Debug)]
-pub(in crate::embedded) enum Plan {
-    /// It gives rows.
-    Query {
-        sql: String,
-        columns: Vec<Output>,
-    },
-    /// INSERT, UPDATE, DELETE; the columns are those of RETURNING.
-    Change {
-        sql: String,
-        columns: Option<Vec<Output>>,
-        tag: &'static str,
-    },
-    /// CREATE TABLE AS.
-    CreateAs {
-        sql: Vec<String>,
-        insert: String,
-    },
-    Schema {
-        sql: Vec<String>,
-        tag: String,
-    },
-    Begin {
-        read_only: bool,
-        isolation: Option<String>,
-        tag: &'static str,
-    },
-    Commit,
-    Rollback,
-    Savepoint(String),
-    Release(String),
-    RollbackTo(String),
-    /// SET, SHOW, LISTEN and their like.
-    Session(SessionCommand),
-    Copy(Copy),
-    Declare {
-        name: String,
-        sql: String,
-        columns: Vec<Output>,
-    },
-    Fetch {
-        name: String,
-        limit: u64,
-        columns: Vec<Output>,
-    },
-    /// One cursor, or all.
-    Close(Option<String>),
-    Prepare {
-        name: String,
-        definition: Arc<Definition>,
-    },
-    /// The arguments are the columns of a query's one row.
-    Execute {
-        arguments: Option<String>,
-        plan: Box<Self>,
-    },
-    /// VACUUM: not within a transaction.
-    Alone {
-        sql: String,
-        tag: String,
-    },
-    /// Nothing to do, and perhaps something to tell.
-    Nothing {
-        tag: String,
-        notice: Option<String>,
-    },
-}
-
-impl Plan {
-    pub(super) fn skipped(tag: impl Into<String>, notice: String) -> Self {
-        Self::Nothing {
-            tag: tag.into(),
-            notice: Some(notice),
-        }
-    }
-
-    /// What its rows look like.
-    pub(in crate::embedded) fn columns(&self) -> Option<&[Output]> {
-        match self {
-            Self::Query { columns, .. } | Self::Fetch { columns, .. } => Some(columns),
-            Self::Execute { plan, .. } => plan.columns(),
-            Self::Change { columns, .. } => columns.as_deref(),
-            _ => None,
-        }
-    }
-}
 
 fn nothing(tag: &str) -> Plan {
     Plan::Nothing {
@@ -117,7 +27,11 @@ impl Translator<'_> {
             Statement::Query(query) => {
                 let (sql, columns) = self.query(query, &Scope::default())?;
                 let (sql, columns) = self.presented(sql, columns)?;
-                Plan::Query { sql, columns }
+                Plan::Query {
+                    sql,
+                    columns,
+                    locks: !query.locks.is_empty(),
+                }
             }
             Statement::Insert(insert) => self.insert(insert)?,
             Statement::Update(update) => self.update(update)?,
@@ -221,6 +135,7 @@ impl Translator<'_> {
                         name: "QUERY PLAN".into(),
                         ty: Type::TEXT.into(),
                     }],
+                    locks: false,
                 }
             }
             Statement::CreateSchema {

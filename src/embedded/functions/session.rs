@@ -45,7 +45,7 @@ impl Alarm {
     }
 
     /// Sleeps; false if it was woken.
-    fn sleep(&self, time: Duration) -> bool {
+    pub(in crate::embedded) fn sleep(&self, time: Duration) -> bool {
         let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
         let (rung, _) = self
             .changed

@@ -1,0 +1,125 @@
+//! What becomes of a statement.
+
+use std::sync::Arc;
+
+use crate::embedded::dialect::Output;
+use crate::embedded::dialect::copy::Copy;
+use crate::embedded::dialect::named::Definition;
+use crate::embedded::transaction::Intent;
+use crate::server::SessionCommand;
+
+/// What is to be done.
+#[derive(Clone, Debug)]
+pub(in crate::embedded) enum Plan {
+    /// It gives rows.
+    Query {
+        sql: String,
+        columns: Vec<Output>,
+        /// SELECT … FOR UPDATE and its like.
+        locks: bool,
+    },
+    /// INSERT, UPDATE, DELETE; the columns are those of RETURNING.
+    Change {
+        sql: String,
+        columns: Option<Vec<Output>>,
+        tag: &'static str,
+    },
+    /// CREATE TABLE AS.
+    CreateAs {
+        sql: Vec<String>,
+        insert: String,
+    },
+    Schema {
+        sql: Vec<String>,
+        tag: String,
+    },
+    Begin {
+        read_only: bool,
+        isolation: Option<String>,
+        tag: &'static str,
+    },
+    Commit,
+    Rollback,
+    Savepoint(String),
+    Release(String),
+    RollbackTo(String),
+    /// SET, SHOW, LISTEN and their like.
+    Session(SessionCommand),
+    Copy(Copy),
+    Declare {
+        name: String,
+        sql: String,
+        columns: Vec<Output>,
+    },
+    Fetch {
+        name: String,
+        limit: u64,
+        columns: Vec<Output>,
+    },
+    /// One cursor, or all.
+    Close(Option<String>),
+    Prepare {
+        name: String,
+        definition: Arc<Definition>,
+    },
+    /// The arguments are the columns of a query's one row.
+    Execute {
+        arguments: Option<String>,
+        plan: Box<Self>,
+    },
+    /// VACUUM: not within a transaction.
+    Alone {
+        sql: String,
+        tag: String,
+    },
+    /// Nothing to do, and perhaps something to tell.
+    Nothing {
+        tag: String,
+        notice: Option<String>,
+    },
+}
+
+impl Plan {
+    pub(super) fn skipped(tag: impl Into<String>, notice: String) -> Self {
+        Self::Nothing {
+            tag: tag.into(),
+            notice: Some(notice),
+        }
+    }
+
+    /// What its rows look like.
+    pub(in crate::embedded) fn columns(&self) -> Option<&[Output]> {
+        match self {
+            Self::Query { columns, .. } | Self::Fetch { columns, .. } => Some(columns),
+            Self::Execute { plan, .. } => plan.columns(),
+            Self::Change { columns, .. } => columns.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// What it is about to do with data; `None` if it does nothing.
+    pub(in crate::embedded) fn intent(&self) -> Option<Intent> {
+        match self {
+            Self::Query { locks: true, .. }
+            | Self::Change { .. }
+            | Self::CreateAs { .. }
+            | Self::Schema { .. } => Some(Intent::Write),
+            Self::Copy(copy) if copy.from => Some(Intent::Write),
+            Self::Query { .. } | Self::Declare { .. } | Self::Copy(_) => Some(Intent::Read),
+            Self::Execute { plan, .. } => plan.intent(),
+            _ => None,
+        }
+    }
+
+    /// What a read-only transaction calls it.
+    pub(in crate::embedded) fn verb(&self) -> &str {
+        match self {
+            Self::Query { .. } => "SELECT FOR UPDATE",
+            Self::Change { tag, .. } => tag.split(' ').next().unwrap_or_default(),
+            Self::CreateAs { .. } => "CREATE TABLE AS",
+            Self::Schema { tag, .. } => tag,
+            Self::Execute { plan, .. } => plan.verb(),
+            _ => "COPY FROM",
+        }
+    }
+}
