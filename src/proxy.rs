@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 
+use crc::{CRC_32_ISCSI, Crc};
 use proxy_header::{ParseConfig, Protocol, ProxyHeader};
 
 /// Version 1 is one line of at most this many bytes, its end included (§2.1).
@@ -19,6 +20,11 @@ const HEAD: usize = 16;
 const MAX_BODY: usize = 16 * 1024;
 /// Version 2, command LOCAL: the proxy speaks for itself.
 const LOCAL: u8 = 0x20;
+
+/// The type of the field with a checksum of the whole header (§2.2.3), and the length of its value.
+const CHECKSUM: (u8, usize) = (0x03, 4);
+/// Of RFC 4960, appendix B, as PROXY has it.
+const CRC32C: Crc<u32> = Crc::<u32>::new(&CRC_32_ISCSI);
 
 /// What a proxy said of its client.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -198,6 +204,9 @@ impl ProxyStep {
         let header = match bytes.get(12) {
             // Whatever else it says is to be discarded (§2.2).
             Some(&LOCAL) if bytes.starts_with(SIGNATURE) => ProxyHeader::with_local(),
+            Some(_) if bytes.starts_with(SIGNATURE) && !checksums_hold(&bytes) => {
+                return Err(Malformed);
+            }
             _ => whole(&bytes)?,
         };
         Ok(Proxied {
@@ -228,6 +237,37 @@ fn whole(bytes: &[u8]) -> Result<ProxyHeader<'static>, Malformed> {
     } else {
         Err(Malformed)
     }
+}
+
+/// Whether a header of version 2 has the checksum that it says it has, if it says one. Where a field
+/// does not fit, there is no more to be checked.
+fn checksums_hold(header: &[u8]) -> bool {
+    let addresses = match header.get(13).map(|family| family >> 4) {
+        Some(1) => 12,
+        Some(2) => 36,
+        Some(3) => 216,
+        _ => 0,
+    };
+    let mut rest = header.get(HEAD + addresses..).unwrap_or_default();
+    while let Some(([kind, a, b], fields)) = rest.split_first_chunk() {
+        let length = usize::from(u16::from_be_bytes([*a, *b]));
+        let Some((value, behind)) = fields.split_at_checked(length) else {
+            return true;
+        };
+        if (*kind, length) == CHECKSUM {
+            // Calculated with zeros in its own place.
+            let before = header.len().saturating_sub(fields.len());
+            let mut digest = CRC32C.digest();
+            digest.update(header.get(..before).unwrap_or_default());
+            digest.update(&[0; CHECKSUM.1]);
+            digest.update(behind);
+            if digest.finalize().to_be_bytes() != value {
+                return false;
+            }
+        }
+        rest = behind;
+    }
+    true
 }
 
 #[cfg(test)]
@@ -315,6 +355,43 @@ mod tests {
         assert_eq!(tls.version.as_deref(), Some("TLSv1.3"));
         assert_eq!(tls.common_name.as_deref(), Some("alice"));
         assert_eq!(tls.cipher, None);
+    }
+
+    fn with_checksum() -> Vec<u8> {
+        let fields = [
+            &[4, 0, 2, 0, 0][..],
+            &[3, 0, 4, 0, 0, 0, 0],
+            &[2, 0, 1, b'x'],
+        ]
+        .concat();
+        let mut header = version_2(0x21, 0x11, &[&TCP4[..], &fields].concat());
+        let checksum = CRC32C.checksum(&header).to_be_bytes();
+        header[36..40].copy_from_slice(&checksum);
+        header
+    }
+
+    #[test]
+    fn a_checksum_is_checked() {
+        // The check value of RFC 3720, B.4: 32 bytes of zeros.
+        assert_eq!(CRC32C.checksum(&[0; 32]), 0x8a91_36aa);
+        let header = with_checksum();
+        let proxied = at_once(&header).unwrap().unwrap();
+        assert_eq!(proxied.client(), Some("203.0.113.7:54321".parse().unwrap()));
+        assert_eq!(proxied.authority(), Some("x"));
+        for at in HEAD..header.len() {
+            let mut wrong = header.clone();
+            wrong[at] ^= 0x10;
+            // But where it is the field's own type that is lost.
+            let kept = at_once(&wrong).is_ok();
+            assert_eq!(kept, wrong[33] != 3, "byte {at}");
+        }
+        // For each family; and what the proxy says for itself is not looked at.
+        let checksum = [3, 0, 4, 1, 2, 3, 4];
+        for (family, addresses) in [(0x00, 0), (0x11, 12), (0x21, 36), (0x31, 216)] {
+            let body = [&vec![0; addresses][..], &checksum].concat();
+            assert_eq!(at_once(&version_2(0x21, family, &body)), Err(Malformed));
+            assert!(at_once(&version_2(LOCAL, family, &body)).is_ok());
+        }
     }
 
     #[test]
@@ -408,6 +485,7 @@ mod tests {
             version_2(0x21, 0x11, &TCP4),
             version_2(LOCAL, 0, b""),
             with_fields(),
+            with_checksum(),
         ] {
             let whole = at_once(&header).unwrap();
             let mut bytes = header.clone();
