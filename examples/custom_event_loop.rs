@@ -201,8 +201,10 @@ impl Connection {
         while !self.out.is_empty() {
             match self.socket.write(&self.out) {
                 Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(false),
-                n => self.out.drain(..n?),
-            };
+                Ok(n @ 1..) => drop(self.out.drain(..n)),
+                Ok(_) => return Err(self.lose(door, &ErrorKind::WriteZero.into())),
+                Err(e) => return Err(self.lose(door, &e)),
+            }
         }
         if self.asleep.is_some_and(|until| until > Instant::now()) {
             return Ok(false);
@@ -220,6 +222,8 @@ impl Connection {
                 // Who has guessed passwords waits before the next guess is heard.
                 let delay = door.delay(handshake, Instant::now());
                 self.asleep = (!delay.is_zero()).then(|| Instant::now() + delay);
+                // Names in client certificates may have to be looked up here, too: see
+                // `Question::hosts_to_resolve`. This server's mode asks for none.
                 let (door, peer) = (door.clone(), *handshake.peer());
                 *decision = Some(Box::pin(async move {
                     let answer = door.decide(&question, &peer).await;
@@ -239,8 +243,12 @@ impl Connection {
                     Box::new(tell) as Box<dyn FnOnce(&mut Handshake, Duration)>
                 }));
             }
-            // This server runs nothing that could be cancelled.
-            Output::Cancel(_) => return Err(Over),
+            // This server runs nothing that could be cancelled. There is no answer but the end of
+            // the stream, within TLS too.
+            Output::Cancel(request) => {
+                let _ = self.socket.write(request.close_notify());
+                return Err(Over);
+            }
             Output::Close(close) => {
                 door.note_refused(handshake, &close, now, Instant::now());
                 self.hang_up();
@@ -259,11 +267,7 @@ impl Connection {
                 }
                 match self.socket.read(scratch) {
                     Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(false),
-                    Err(e) => {
-                        let close = Close::transport(&e.to_string());
-                        door.note_refused(handshake, &close, now, Instant::now());
-                        return Err(Over);
-                    }
+                    Err(e) => return Err(self.lose(door, &e)),
                     Ok(0) => handshake.handle_eof(now),
                     Ok(n) => {
                         let taken = handshake.handle_input(now, &scratch[..n]);
@@ -274,6 +278,19 @@ impl Connection {
             _ => return Err(Over),
         }
         Ok(true)
+    }
+
+    /// The socket failed before the login was over.
+    fn lose(&mut self, door: &FrontDoor, error: &io::Error) -> Over {
+        if let Phase::Login(handshake, _) = &mut self.phase {
+            // Who does not stay to hear why it was refused was refused nevertheless.
+            let close = match handshake.poll_output() {
+                Output::Close(close) => close,
+                _ => Close::transport(&error.to_string()),
+            };
+            door.note_refused(handshake, &close, self.accepted.elapsed(), Instant::now());
+        }
+        Over
     }
 
     fn hang_up(&mut self) {
