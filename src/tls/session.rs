@@ -1,6 +1,7 @@
 //! The one place that drives rustls: ciphertext in, ciphertext and plaintext out.
 
 use std::io::{self, BufRead, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
@@ -55,6 +56,8 @@ struct Running {
     connection: ServerConnection,
     /// Needed until the handshake is done.
     choice: Option<Choice>,
+    /// close_notify was queued.
+    closed: bool,
 }
 
 impl std::fmt::Debug for Running {
@@ -113,6 +116,9 @@ impl TlsSession {
         let Stage::Running(running) = &mut self.stage else {
             return Err("the TLS session has failed".into());
         };
+        if running.closed {
+            return feed_after_close(&mut running.connection, wire);
+        }
         feed(&mut running.connection, wire)
     }
 
@@ -207,6 +213,7 @@ impl TlsSession {
     pub(crate) fn close(&mut self) {
         if let Stage::Running(running) = &mut self.stage {
             running.connection.send_close_notify();
+            running.closed = true;
         }
     }
 
@@ -324,6 +331,7 @@ fn accept(
             Ok(connection) => Ok(Some(Running {
                 connection,
                 choice: Some(choice),
+                closed: false,
             })),
             Err((error, mut alert)) => {
                 let _ = alert.write_all(out);
@@ -351,6 +359,14 @@ fn feed(connection: &mut ServerConnection, wire: &mut &[u8]) -> Result<(), Strin
             return Ok(());
         }
     }
+}
+
+/// Where a peer breaks TLS, rustls sends an alert, also behind close_notify. With debug assertions
+/// on it panics instead (`CommonState::send_fatal_alert`), and there is no asking it beforehand.
+fn feed_after_close(connection: &mut ServerConnection, wire: &mut &[u8]) -> Result<(), String> {
+    // What a panic leaves behind is a connection that takes nothing more.
+    catch_unwind(AssertUnwindSafe(|| feed(connection, wire)))
+        .unwrap_or_else(|_| Err("the peer broke TLS after the session was closed".into()))
 }
 
 fn drain_wire(connection: &mut ServerConnection, out: &mut Vec<u8>) {
