@@ -36,6 +36,8 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(10), Duration::from
 const EVICT: usize = 16;
 /// The shortest time between two wake-ups of an idle server.
 const TICK: Duration = Duration::from_secs(1);
+/// What ends soon is logged once more after this time.
+const DAY: Duration = Duration::from_secs(86_400);
 /// What is told that its statement is interrupted has this long to say so.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -104,10 +106,16 @@ where
     }
     // A runtime wakes up to take in a timer that ends before all others it has. While one is there
     // that ends before any login's deadline, no login costs that.
-    let tick = (server.front_door().timeout() / 2).max(TICK);
+    let tick = (server.front_door().timeout() / 2).clamp(TICK, DAY);
+    let door = server.front_door().clone();
     loops.push(Box::pin(async move {
+        let mut logged = R::now();
         loop {
             R::sleep(tick).await;
+            if R::now().saturating_duration_since(logged) >= DAY {
+                logged = R::now();
+                door.log_expiries();
+            }
         }
     }));
     let accepting = poll_fn(|cx| {

@@ -382,7 +382,8 @@ impl FrontDoor {
         self.current().expiries.clone()
     }
 
-    /// Logs once more what ends soon, for a server that does not reload for months: once a day.
+    /// Logs once more what ends soon, for a server that does not reload for months. Call it once a
+    /// day, as `PgServer` does.
     pub fn log_expiries(&self) {
         if let Some(config) = &self.shared.config {
             self.current().note(config);

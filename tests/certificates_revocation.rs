@@ -212,6 +212,36 @@ fn ending(days: u32) -> ServerCertificate {
 }
 
 #[test]
+fn a_server_logs_what_ends_soon_every_day() {
+    use pgtls::runtimes::tokio::Serve;
+    let config = SslConfig::with_certificate(SslMode::Require, ending(5));
+    let (server, at_start) = logged(|| {
+        pgtls::PgServerBuilder::new()
+            .address("127.0.0.1:0".parse().unwrap())
+            .ssl_config(config)
+            .build(Arc::new(common::embedded()))
+            .unwrap()
+    });
+    // Three and a half days of virtual time.
+    let ((), log) = logged(|| {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap()
+            .block_on(async {
+                let stop = tokio::time::sleep(DAY * 7 / 2);
+                server.serve_until(stop).await
+            })
+            .unwrap();
+    });
+    for (log, times) in [(at_start, 1), (log, 3)] {
+        let said = log.matches("ends soon; replace the file and reload");
+        assert_eq!(said.count(), times, "{log}");
+    }
+}
+
+#[test]
 fn what_ends_soon_is_known_and_logged() {
     let place = Place::new();
     let load = |config: SslConfig| logged(|| FrontDoor::new(config).unwrap());
