@@ -10,6 +10,7 @@ pub(crate) mod identity;
 pub(crate) mod lookup;
 mod password;
 mod requirement;
+mod roles;
 mod saslprep;
 pub(crate) mod scram;
 pub(crate) mod secret;

@@ -4,10 +4,11 @@ use alloc::{boxed::Box, string::String, sync::Arc};
 use core::future::Future;
 use core::pin::Pin;
 use core::{error::Error, fmt};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 
 use crate::auth::Secret;
+use crate::auth::roles::Roles;
 
 /// Why a store could not answer. It is logged, and the login refused; the client is not told.
 #[derive(Debug, thiserror::Error)]
@@ -84,8 +85,7 @@ impl<S: SecretStore> SecretStore for Arc<S> {
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     users: Arc<RwLock<HashMap<String, Secret>>>,
-    /// The members of each role, users or roles themselves.
-    roles: Arc<RwLock<HashMap<String, HashSet<String>>>>,
+    roles: Arc<RwLock<Roles>>,
 }
 
 impl MemoryStore {
@@ -109,9 +109,7 @@ impl MemoryStore {
         self.roles
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .entry(role.into())
-            .or_default()
-            .insert(member.into());
+            .grant(role.into(), member.into());
     }
 
     /// Takes a membership back. False if there was none. Memberships by way of other roles stay.
@@ -119,8 +117,7 @@ impl MemoryStore {
         self.roles
             .write()
             .unwrap_or_else(PoisonError::into_inner)
-            .get_mut(role)
-            .is_some_and(|members| members.remove(member))
+            .revoke(role, member)
     }
 
     /// Forgets a user. False if there was none.
@@ -154,13 +151,7 @@ impl SecretStore for MemoryStore {
         role: &str,
     ) -> impl Future<Output = Result<bool, StoreError>> + Send {
         let roles = self.roles.read().unwrap_or_else(PoisonError::into_inner);
-        // Roles may be members of each other, in circles even.
-        let (mut seen, mut next) = (HashSet::from([role]), Vec::from([role]));
-        while let Some(role) = next.pop() {
-            let members = roles.get(role).into_iter().flatten();
-            next.extend(members.map(String::as_str).filter(|m| seen.insert(m)));
-        }
-        core::future::ready(Ok(seen.contains(user)))
+        core::future::ready(Ok(roles.is_member(user, role)))
     }
 }
 

@@ -8,10 +8,16 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use zeroize::Zeroizing;
 
+use crate::auth::roles::Roles;
 use crate::auth::{Secret, SecretError, SecretStore, StoreError};
 
-/// A file of users, each on a line of its own: `"user" "secret"`. A quote inside is doubled, the
-/// rest of the line is not read, lines that begin with `;` or `#` are comments.
+/// A file of users, each on a line of its own: `"user" "secret"`. A quote inside is doubled, lines
+/// that begin with `;` or `#` are comments.
+///
+/// More strings may follow, as in the flat file that PostgreSQL kept before version 9 and PgBouncer
+/// still takes: `"user" "secret" "valid until" "role" "role"…`, roles that the user is a member of,
+/// for access rules with `+role`. A role that is a member of others has a line too, with an empty
+/// secret. How long the secret is valid is not looked at, nor what is not in quotes.
 ///
 /// A secret is one of PostgreSQL's (`SCRAM-SHA-256$…`, or `md5` and 32 hexadecimal digits), a
 /// password in clear, or empty for a user that cannot log in with one. Clear passwords are turned
@@ -35,7 +41,12 @@ pub struct UserFile {
     users: Arc<RwLock<Users>>,
 }
 
-type Users = HashMap<String, Secret>;
+/// What a file says.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+struct Users {
+    secrets: HashMap<String, Secret>,
+    roles: Roles,
+}
 
 /// What is wrong with a file of users.
 #[derive(Debug, thiserror::Error)]
@@ -114,7 +125,7 @@ impl UserFile {
     /// How many users have a secret.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.read().len()
+        self.read().secrets.len()
     }
 
     /// Whether nobody has one.
@@ -141,14 +152,22 @@ impl SecretStore for UserFile {
         &self,
         user: &str,
     ) -> impl Future<Output = Result<Option<Secret>, StoreError>> + Send {
-        core::future::ready(Ok(self.read().get(user).cloned()))
+        core::future::ready(Ok(self.read().secrets.get(user).cloned()))
+    }
+
+    fn is_member(
+        &self,
+        user: &str,
+        role: &str,
+    ) -> impl Future<Output = Result<bool, StoreError>> + Send {
+        core::future::ready(Ok(self.read().roles.is_member(user, role)))
     }
 }
 
 /// The users of a file, or the line that is wrong. Passwords in clear that are those of `old`
 /// secrets keep them: a salt that changes with each reload would be noticed.
 fn parse(text: &str, old: &Users) -> Result<Users, (usize, UserFileFault)> {
-    let mut users = Users::new();
+    let mut users = Users::default();
     let mut seen = HashSet::new();
     for (at, line) in text.lines().enumerate() {
         let line = line.trim_start();
@@ -156,31 +175,45 @@ fn parse(text: &str, old: &Users) -> Result<Users, (usize, UserFileFault)> {
             continue;
         }
         let wrong = |fault| (at.saturating_add(1), fault);
-        let (user, secret) = entry(line).ok_or_else(|| wrong(UserFileFault::Syntax))?;
+        let (user, secret, more) = entry(line).ok_or_else(|| wrong(UserFileFault::Syntax))?;
         if user.is_empty() {
             return Err(wrong(UserFileFault::Syntax));
         }
         if !seen.insert(user.clone()) {
             return Err(wrong(UserFileFault::Twice));
         }
+        for role in roles(more) {
+            users.roles.grant(role, user.clone());
+        }
         if secret.is_empty() {
             continue;
         }
-        let secret = match (secret.parse::<Secret>(), old.get(&user)) {
+        let secret = match (secret.parse::<Secret>(), old.secrets.get(&user)) {
             (Ok(secret), _) => secret,
             (Err(e), _) if secret.starts_with("SCRAM-SHA-256$") => return Err(wrong(e.into())),
             (Err(_), Some(old)) if old.is_of(user.as_bytes(), secret.as_bytes()) => old.clone(),
             (Err(_), _) => Secret::scram_sha_256(secret.as_bytes()).map_err(|e| wrong(e.into()))?,
         };
-        users.insert(user, secret);
+        users.secrets.insert(user, secret);
     }
     Ok(users)
 }
 
-fn entry(line: &str) -> Option<(String, Zeroizing<String>)> {
+/// User, secret, and what follows.
+fn entry(line: &str) -> Option<(String, Zeroizing<String>, &str)> {
     let (user, rest) = quoted(line)?;
-    let (secret, _) = quoted(rest.trim_start())?;
-    Some((user, Zeroizing::new(secret)))
+    let (secret, rest) = quoted(rest.trim_start())?;
+    Some((user, Zeroizing::new(secret), rest))
+}
+
+/// What follows "valid until", as far as it is in quotes.
+fn roles(mut rest: &str) -> impl Iterator<Item = String> {
+    let strings = core::iter::from_fn(move || {
+        let (string, behind) = quoted(rest.trim_start())?;
+        rest = behind;
+        Some(string)
+    });
+    strings.skip(1).filter(|role| !role.is_empty())
 }
 
 /// A string in double quotes, those inside doubled, and what follows it.
@@ -212,12 +245,39 @@ mod tests {
         let text = format!(
             "; a comment\n# another\n\n  \"alice\" \"{SCRAM}\" the rest is not read\n\"joe\"\t\"md54571bc2e04d92926b0cb2bdc83773286\"\r\n\"an \"\"odd\"\" name\" \"pass\"\"word\"\n\"nobody\" \"\"\n"
         );
-        let users = parse(&text, &Users::new()).unwrap();
+        let users = parse(&text, &Users::default()).unwrap().secrets;
         assert_eq!(users.len(), 3);
         assert_eq!(users["alice"], SCRAM.parse().unwrap());
         assert!(users["joe"].is_of(b"joe", b"pencil"));
         assert!(users["an \"odd\" name"].is_of(b"", b"pass\"word"));
         assert!(users["an \"odd\" name"].to_postgres().starts_with("SCRAM"));
+    }
+
+    #[test]
+    fn roles_follow_behind() {
+        let text = r#"
+            "ann" "x" "" "staff" "on ""call"""
+            "bob" "" "2027-01-01" "admins" anything "none"
+            "admins" "" "" "staff"
+            "carl" "x" "staff"
+            "dora" "x" staff "staff" "staff"
+            "eve" "x" "" "" "staff
+        "#;
+        let roles = parse(text, &Users::default()).unwrap().roles;
+        for (user, role, expected) in [
+            ("ann", "staff", true),
+            ("ann", "on \"call\"", true),
+            ("ann", "admins", false),
+            ("bob", "admins", true),
+            ("bob", "staff", true),
+            ("bob", "none", false),
+            ("carl", "staff", false),
+            ("dora", "staff", false),
+            ("eve", "staff", false),
+            ("eve", "", false),
+        ] {
+            assert_eq!(roles.is_member(user, role), expected, "{user} {role}");
+        }
     }
 
     #[test]
@@ -237,7 +297,7 @@ mod tests {
                 UserFileFault::Secret(SecretError::Unknown),
             ),
         ] {
-            let found = parse(text, &Users::new()).map(|users| users.len());
+            let found = parse(text, &Users::default()).map(|users| users.secrets.len());
             assert_eq!(found, Err((line, fault)), "{text}");
         }
     }
@@ -255,8 +315,8 @@ mod tests {
         assert_eq!(*file.read(), before);
         std::fs::write(&path, "\"alice\" \"one\"\n\"bob\" \"three\"").unwrap();
         file.reload().unwrap();
-        assert_eq!(file.read()["alice"], before["alice"]);
-        assert!(file.read()["bob"].is_of(b"bob", b"three"));
+        assert_eq!(file.read().secrets["alice"], before.secrets["alice"]);
+        assert!(file.read().secrets["bob"].is_of(b"bob", b"three"));
         assert!(!format!("{file:?}").contains("SCRAM"));
         std::fs::remove_file(&path).unwrap();
         assert!(file.reload().is_err() && file.len() == 2);
