@@ -200,6 +200,43 @@ impl Client {
         Ok(())
     }
 
+    /// Sends a request, and reads up to ReadyForQuery: how many bytes came.
+    pub(crate) fn ask(&mut self, request: &[u8], buffer: &mut [u8]) -> Result<usize> {
+        self.0.write_all(request)?;
+        self.0.flush()?;
+        let (mut head, mut have, mut body, mut all) = ([0; 5], 0, 0, 0);
+        loop {
+            let n = match self.0.read(buffer)? {
+                0 => return Err(io::Error::from(ErrorKind::UnexpectedEof).into()),
+                n => n,
+            };
+            all += n;
+            let mut rest = &buffer[..n];
+            while !rest.is_empty() {
+                let missing = rest.len().min(head.len() - have);
+                if missing > 0 {
+                    head[have..have + missing].copy_from_slice(&rest[..missing]);
+                    (have, rest) = (have + missing, &rest[missing..]);
+                    if have < head.len() {
+                        break;
+                    }
+                    let [_, length @ ..] = head;
+                    let length = usize::try_from(u32::from_be_bytes(length))?;
+                    body = length.checked_sub(4).ok_or("bad length")?;
+                }
+                let now = rest.len().min(body);
+                (body, rest) = (body - now, &rest[now..]);
+                if body == 0 {
+                    match head[0] {
+                        b'E' => return Err("the query failed".into()),
+                        b'Z' => return Ok(all),
+                        _ => have = 0,
+                    }
+                }
+            }
+        }
+    }
+
     /// Sends so many MiB.
     pub(crate) fn upload(&mut self, mib: usize, buffer: &[u8]) -> Result<()> {
         self.order(b'u', mib)?;
@@ -219,6 +256,28 @@ impl Client {
         self.0.write_all(&[kind, a, b, c, d])?;
         Ok(())
     }
+}
+
+fn message(kind: u8, parts: &[&[u8]]) -> Result<Vec<u8>> {
+    let body = parts.concat();
+    let length = u32::try_from(body.len() + 4)?.to_be_bytes();
+    Ok([&[kind], &length[..], &body].concat())
+}
+
+/// A simple query.
+pub(crate) fn simple(sql: &str) -> Result<Vec<u8>> {
+    message(b'Q', &[sql.as_bytes(), b"\0"])
+}
+
+/// A query through the extended protocol, all of its results in binary format.
+pub(crate) fn binary(sql: &str) -> Result<Vec<u8>> {
+    Ok([
+        message(b'P', &[b"\0", sql.as_bytes(), b"\0\0\0"])?,
+        message(b'B', &[b"\0\0\0\0\0\0\0\x01\0\x01"])?,
+        message(b'E', &[b"\0\0\0\0\0"])?,
+        message(b'S', &[])?,
+    ]
+    .concat())
 }
 
 /// Whether the server has closed it.

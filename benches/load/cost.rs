@@ -96,14 +96,14 @@ fn round(
     client.leave()
 }
 
-fn median(values: &[f64]) -> f64 {
+pub(crate) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 /// Of values that were measured one right after the other.
-fn ratio(values: &[f64], to: &[f64]) -> f64 {
+pub(crate) fn ratio(values: &[f64], to: &[f64]) -> f64 {
     let ratios: Vec<f64> = values.iter().zip(to).map(|(v, t)| v / t).collect();
     median(&ratios)
 }

@@ -10,6 +10,7 @@
 )]
 
 mod attack;
+mod bulk;
 mod client;
 mod cost;
 mod idle;
@@ -65,6 +66,7 @@ enum What {
     Attack,
     Idle,
     Cost,
+    Bulk,
 }
 
 fn main() -> Result<()> {
@@ -97,6 +99,9 @@ fn main() -> Result<()> {
     }
     if wants(What::Cost) {
         cost::run(&certificates, &clients, args.rounds, args.logins, args.bulk)?;
+    }
+    if wants(What::Bulk) {
+        bulk::run(&certificates, &clients, args.rounds, args.bulk)?;
     }
     Ok(())
 }

@@ -26,6 +26,8 @@ use crate::process;
 const PIECE: usize = 64 * 1024;
 /// The password of every user, where one is asked for.
 pub(crate) const PASSWORD: &str = "hunter2";
+/// What the embedded database keeps its tables in, where it keeps them.
+pub(crate) const DATABASE: &str = "bulk.sqlite";
 const READY_FOR_QUERY: &[u8] = b"Z\0\0\0\x05I";
 
 #[cfg(feature = "aws-lc-rs")]
@@ -49,6 +51,8 @@ pub(crate) enum Kind {
     Serve,
     /// The same with a password.
     Password,
+    /// The same with a file.
+    Bulk,
     #[cfg(feature = "async-std")]
     AsyncStd,
     #[cfg(feature = "smol")]
@@ -77,6 +81,7 @@ impl Kind {
             Self::Tokio => "serve-tokio",
             Self::Serve => "serve-embedded",
             Self::Password => "serve-password",
+            Self::Bulk => "serve-bulk",
             #[cfg(feature = "async-std")]
             Self::AsyncStd => "serve-async-std",
             #[cfg(feature = "smol")]
@@ -92,6 +97,7 @@ impl Kind {
             Self::Tokio => "pgtls, tokio",
             Self::Serve => "PgServer, tokio",
             Self::Password => "PgServer, tokio, password",
+            Self::Bulk => "PgServer, tokio, file",
             #[cfg(feature = "async-std")]
             Self::AsyncStd => "pgtls, async-std",
             #[cfg(feature = "smol")]
@@ -105,7 +111,7 @@ impl Kind {
         Self::COMPARED
             .iter()
             .copied()
-            .chain([Self::Serve, Self::Password])
+            .chain([Self::Serve, Self::Password, Self::Bulk])
             .find(|k| k.name() == name)
     }
 }
@@ -253,8 +259,11 @@ pub(crate) fn run(kind: Kind) -> Result<()> {
                 },
             )
         }
-        Kind::Serve | Kind::Password => {
-            let database = Arc::new(EmbeddedDatabase::new_in_memory()?);
+        Kind::Serve | Kind::Password | Kind::Bulk => {
+            let database = Arc::new(match kind {
+                Kind::Bulk => EmbeddedDatabase::open(directory.join(DATABASE))?,
+                _ => EmbeddedDatabase::new_in_memory()?,
+            });
             let method = match kind {
                 Kind::Password => AuthMethod::Password,
                 _ => AuthMethod::Trust,

@@ -1,0 +1,212 @@
+//! CPU time of large results of the embedded database, beside a bare server that writes as many
+//! bytes, and SQLite that makes the same values.
+
+use rusqlite::Connection;
+use rustix::time::{ClockId, clock_gettime};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::Result;
+use crate::client::{Clients, binary, simple};
+use crate::cost::{median, ratio};
+use crate::process::Server;
+use crate::server::{Certificates, DATABASE, Kind};
+
+/// A result: what is asked for, how, and what SQLite alone does for it.
+struct Shape {
+    title: &'static str,
+    /// `{n}` is the number of rows.
+    sql: &'static str,
+    /// In binary format.
+    binary: bool,
+    /// About how many bytes a row has on the wire.
+    row: usize,
+    own: Own,
+}
+
+/// How SQLite's own time is taken.
+enum Own {
+    /// A query in the server that needs all values and gives one row.
+    Query(&'static str),
+    /// Each value of each row looked at in place, without a server.
+    Table(&'static str),
+}
+
+const MADE: &str = "select repeat('x', 1000 + n % 2) from generate_series(1, {n}) as n";
+const TEXTS: &str = "select t from texts limit {n}";
+const NUMBERS: &str = "select a, b, c, d, e, f, g, h, i, j from numbers limit {n}";
+
+const SHAPES: &[Shape] = &[
+    Shape {
+        title: "1 KB texts, made",
+        sql: MADE,
+        binary: false,
+        row: 1011,
+        own: Own::Query(
+            "select sum(length(repeat('x', 1000 + n % 2))) from generate_series(1, {n}) as n",
+        ),
+    },
+    Shape {
+        title: "1 KB texts, table",
+        sql: TEXTS,
+        binary: false,
+        row: 1011,
+        own: Own::Table(TEXTS),
+    },
+    Shape {
+        title: "the same, binary",
+        sql: TEXTS,
+        binary: true,
+        row: 1011,
+        own: Own::Table(TEXTS),
+    },
+    Shape {
+        title: "the same, COPY",
+        sql: "copy (select t from texts limit {n}) to stdout",
+        binary: false,
+        row: 1006,
+        own: Own::Table(TEXTS),
+    },
+    Shape {
+        title: "10 integers, table",
+        sql: NUMBERS,
+        binary: false,
+        row: 107,
+        own: Own::Table(NUMBERS),
+    },
+    Shape {
+        title: "the same, binary",
+        sql: NUMBERS,
+        binary: true,
+        row: 87,
+        own: Own::Table(NUMBERS),
+    },
+    Shape {
+        title: "the same, COPY",
+        sql: "copy (select a, b, c, d, e, f, g, h, i, j from numbers limit {n}) to stdout",
+        binary: false,
+        row: 75,
+        own: Own::Table(NUMBERS),
+    },
+];
+
+/// In each round, in ms a GB on the wire.
+#[derive(Default)]
+struct Used {
+    all: Vec<f64>,
+    own: Vec<f64>,
+    rest: Vec<f64>,
+}
+
+pub(crate) fn run(
+    certificates: &Certificates,
+    clients: &Clients,
+    rounds: usize,
+    mib: usize,
+) -> Result<()> {
+    println!(
+        "\nCPU time of the server process, in ms a GB: {rounds} rounds of about {mib} MiB for each\nresult; medians. \"SQLite\" is what it takes to make the same values and send none, \"of bare\"\nwhat is left without that, beside a bare server that writes as many bytes.\n"
+    );
+    let mut bare = Server::start(Kind::Bare, certificates, Duration::from_secs(60))?;
+    let mut server = Server::start(Kind::Bulk, certificates, Duration::from_secs(60))?;
+    let mut buffer = vec![0; 256 * 1024];
+    let size = mib * 1024 * 1024;
+    let rows = |shape: &Shape| size.div_ceil(shape.row).to_string();
+    fill(clients, &server, size, &mut buffer)?;
+    let mut downs = Vec::new();
+    let mut used: Vec<Used> = SHAPES.iter().map(|_| Used::default()).collect();
+    for _ in 0..rounds {
+        let begun = bare.cpu()?;
+        let mut client = clients.log_in(bare.address)?;
+        client.download(mib, &mut buffer)?;
+        client.leave()?;
+        let down = per_gigabyte(bare.cpu()?.saturating_sub(begun), size);
+        downs.push(down);
+        for (shape, used) in SHAPES.iter().zip(&mut used) {
+            let sql = shape.sql.replace("{n}", &rows(shape));
+            let request = if shape.binary {
+                binary(&sql)?
+            } else {
+                simple(&sql)?
+            };
+            let mut client = clients.log_in(server.address)?;
+            let begun = server.cpu()?;
+            let got = client.ask(&request, &mut buffer)?;
+            let all = server.cpu()?.saturating_sub(begun);
+            if got < size / 2 {
+                return Err(format!("{}: only {got} bytes", shape.title).into());
+            }
+            let own = match shape.own {
+                Own::Query(sql) => {
+                    let request = simple(&sql.replace("{n}", &rows(shape)))?;
+                    let begun = server.cpu()?;
+                    client.ask(&request, &mut buffer)?;
+                    server.cpu()?.saturating_sub(begun)
+                }
+                Own::Table(sql) => alone(
+                    &certificates.directory().join(DATABASE),
+                    &sql.replace("{n}", &rows(shape)),
+                )?,
+            };
+            client.leave()?;
+            used.all.push(per_gigabyte(all, got));
+            used.own.push(per_gigabyte(own, got));
+            used.rest.push(per_gigabyte(all.saturating_sub(own), got));
+        }
+    }
+    println!("| result | all | SQLite | of bare |");
+    println!("| --- | --- | --- | --- |");
+    println!("| bare tokio-rustls | {:.0} | | |", median(&downs));
+    for (shape, used) in SHAPES.iter().zip(&used) {
+        println!(
+            "| {} | {:.0} | {:.0} | {:.2} |",
+            shape.title,
+            median(&used.all),
+            median(&used.own),
+            ratio(&used.rest, &downs),
+        );
+    }
+    Ok(())
+}
+
+/// The tables that are read.
+fn fill(clients: &Clients, server: &Server, size: usize, buffer: &mut [u8]) -> Result<()> {
+    let mut client = clients.log_in(server.address)?;
+    let texts = size.div_ceil(1000);
+    let numbers = size.div_ceil(70);
+    for sql in [
+        "create table texts (t text)".to_owned(),
+        format!(
+            "insert into texts select repeat('x', 1000 + n % 2) from generate_series(1, {texts}) as n"
+        ),
+        "create table numbers (a int, b int, c int, d int, e int, f int, g int, h int, i int, j int)"
+            .to_owned(),
+        format!(
+            "insert into numbers select 100000 + n % 900000, n % 1000, 1234567, 100000 + n % 800000, n % 100, 7654321, 100000 + n % 700000, n % 10000, 7777777, n from generate_series(1, {numbers}) as n"
+        ),
+    ] {
+        client.ask(&simple(&sql)?, buffer)?;
+    }
+    client.leave()
+}
+
+/// CPU time of this thread while SQLite makes the values, and nobody takes them.
+fn alone(database: &Path, sql: &str) -> Result<Duration> {
+    let connection = Connection::open(database)?;
+    let mut statement = connection.prepare(sql)?;
+    let columns = statement.column_count();
+    let begun = clock_gettime(ClockId::ThreadCPUTime);
+    let mut rows = statement.query([])?;
+    while let Some(row) = rows.next()? {
+        for column in 0..columns {
+            std::hint::black_box(row.get_ref(column)?);
+        }
+    }
+    let now = clock_gettime(ClockId::ThreadCPUTime);
+    let nanoseconds = (now.tv_sec - begun.tv_sec) * 1_000_000_000 + now.tv_nsec - begun.tv_nsec;
+    Ok(Duration::from_nanos(nanoseconds.try_into()?))
+}
+
+fn per_gigabyte(time: Duration, bytes: usize) -> f64 {
+    time.as_secs_f64() * 1e12 / bytes as f64
+}
