@@ -1,5 +1,7 @@
 //! Values from one of PostgreSQL's types to another, as SQLite keeps them.
 
+use std::borrow::Cow;
+
 use bigdecimal::{BigDecimal, FromPrimitive, ToPrimitive};
 use postgres_types::Type;
 use rusqlite::types::{Value, ValueRef};
@@ -258,6 +260,14 @@ fn uuid(text: &str) -> Option<String> {
     )
 }
 
+/// SQLite does not look at what it is given as a text; this is quick for what is UTF-8.
+pub(super) fn utf8(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => text.into(),
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}
+
 /// A type's output function, for a value that is not NULL.
 pub(super) fn show(value: ValueRef<'_>, kind: &Type) -> Result<String, Fault> {
     Ok(match (kind, value) {
@@ -269,7 +279,7 @@ pub(super) fn show(value: ValueRef<'_>, kind: &Type) -> Result<String, Fault> {
         (_, ValueRef::Null) => String::new(),
         (_, ValueRef::Integer(n)) => n.to_string(),
         (_, ValueRef::Real(x)) => show_float(x, false),
-        (_, ValueRef::Text(text)) => String::from_utf8_lossy(text).into_owned(),
+        (_, ValueRef::Text(text)) => utf8(text).into_owned(),
         (_, ValueRef::Blob(bytes)) => hex(bytes),
     })
 }

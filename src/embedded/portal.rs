@@ -1,6 +1,7 @@
 //! What is being run: statements that give their rows bit by bit.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_channel::Sender;
 use postgres_types::Type;
@@ -14,6 +15,9 @@ use crate::embedded::schema::SqliteSchema;
 use crate::embedded::{convert, value};
 use crate::error_response::ErrorResponse;
 use crate::server::{CopyRows, Event, RowFormat, Rows, Value};
+
+/// Rows that take longer than this to fill a batch are not kept for a larger one.
+const SLOW: Duration = Duration::from_millis(50);
 
 /// Pieces of a result, and whether they are the last.
 pub(super) struct Batch {
@@ -173,6 +177,7 @@ impl<'c> Running<'c> {
         schema: &SqliteSchema<'_>,
         events: &mut Vec<Event>,
     ) -> Result<bool, ErrorResponse> {
+        let begun = now();
         let explain = self.columns.len() == 1 && self.statement.column_count() == 4;
         let mut rows = self.statement.raw_query();
         let mut given = 0_u64;
@@ -181,6 +186,9 @@ impl<'c> Running<'c> {
                 std::mem::forget(rows);
                 if !self.rows.is_empty() {
                     events.push(Event::Rows(self.rows.take()));
+                }
+                if begun.elapsed() > SLOW {
+                    self.rows.hurry();
                 }
                 return Ok(false);
             }
@@ -210,6 +218,14 @@ impl<'c> Running<'c> {
         events.push(Event::Complete(format!("{} {}", self.tag, self.count)));
         Ok(true)
     }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "how fast rows come is seen by a clock only"
+)]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// Gives a statement its parameters.

@@ -61,7 +61,7 @@ pub(super) fn of<'v>(raw: ValueRef<'v>, ty: &Ty) -> Result<Value<'v>, Fault> {
         }
         (ValueRef::Integer(n), _) => return Err(stray(&n.to_string())),
         (ValueRef::Text(text), kind) => {
-            let text = String::from_utf8_lossy(text);
+            let text = convert::utf8(text);
             match *kind {
                 Type::NUMERIC => Value::Numeric(text),
                 Type::TIMESTAMPTZ => {
@@ -77,7 +77,7 @@ pub(super) fn of<'v>(raw: ValueRef<'v>, ty: &Ty) -> Result<Value<'v>, Fault> {
         }
         (ValueRef::Blob(bytes), &Type::BYTEA) => Value::Bytea(Cow::Borrowed(bytes)),
         (ValueRef::Blob(bytes), kind) if types::storage(kind) == types::Storage::Text => {
-            Value::Text(String::from_utf8_lossy(bytes))
+            Value::Text(convert::utf8(bytes))
         }
         (ValueRef::Blob(_), _) => return Err(stray("\\x…")),
     })

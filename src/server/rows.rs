@@ -128,13 +128,19 @@ impl RowFormat {
     }
 }
 
-/// Rows as they go over the wire. Fill one to about [`Rows::ENOUGH`] bytes, then hand it over and
-/// start another.
+/// Rows as they go over the wire. Fill it until [`Rows::is_full`], hand over what [`Rows::take`]
+/// gives, and go on.
 #[derive(Clone)]
 pub struct Rows {
     format: RowFormat,
     bytes: Vec<u8>,
     count: u64,
+    /// How many bytes the last row has; the next is most likely as long.
+    last: usize,
+    /// It is full at so many bytes.
+    enough: usize,
+    /// How much to allocate for the first row.
+    room: usize,
 }
 
 impl fmt::Debug for Rows {
@@ -149,6 +155,8 @@ impl fmt::Debug for Rows {
 impl Rows {
     /// The size at which it pays to send what there is: 32 KiB.
     pub const ENOUGH: usize = 32 * 1024;
+    /// The same for a result that is long: each piece costs a change of threads and back.
+    const MOST: usize = 256 * 1024;
 
     /// No rows.
     #[must_use]
@@ -157,6 +165,9 @@ impl Rows {
             format: format.clone(),
             bytes: Vec::new(),
             count: 0,
+            last: 0,
+            enough: Self::ENOUGH,
+            room: 0,
         }
     }
 
@@ -170,6 +181,9 @@ impl Rows {
         values: impl IntoIterator<Item = V>,
     ) -> Result<(), ErrorResponse> {
         let start = self.bytes.len();
+        if start == 0 {
+            self.bytes.reserve(self.room);
+        }
         let shape = &*self.format.0;
         let mut failed = None;
         let (kind, put) = match &shape.copy {
@@ -186,6 +200,7 @@ impl Rows {
         let error = match (fits, failed) {
             (Ok(()), None) => {
                 self.count = self.count.saturating_add(1);
+                self.last = self.bytes.len().saturating_sub(start);
                 return Ok(());
             }
             (_, Some(error)) => error,
@@ -213,24 +228,35 @@ impl Rows {
         self.bytes.is_empty()
     }
 
-    /// Whether it is time to hand them over: [`Rows::ENOUGH`] bytes.
+    /// Whether it is time to hand them over: another row would most likely make more than
+    /// [`Rows::ENOUGH`] bytes. Each time they were taken when it was, it waits for twice as many, up
+    /// to 256 KiB.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.bytes.len() >= Self::ENOUGH
+        self.bytes.len().saturating_add(self.last) > self.enough
     }
 
     /// Gives the rows there are, and starts anew.
     #[must_use]
     pub fn take(&mut self) -> Self {
-        // The next will most likely be as large.
-        let room = self.bytes.len().saturating_add(self.bytes.len() / 8);
-        let taken = Self {
-            format: self.format.clone(),
-            bytes: core::mem::replace(&mut self.bytes, Vec::with_capacity(room)),
-            count: self.count,
-        };
-        self.count = 0;
+        let length = self.bytes.len();
+        if self.is_full() {
+            self.enough = self.enough.saturating_mul(2).min(Self::MOST);
+            self.room = length.max(self.enough);
+        } else {
+            self.room = length;
+        }
+        self.room = self.room.saturating_add(self.room / 8);
+        let mut taken = Self::new(&self.format);
+        core::mem::swap(&mut taken.bytes, &mut self.bytes);
+        core::mem::swap(&mut taken.count, &mut self.count);
         taken
+    }
+
+    /// They come slowly: no more is to be waited for than in the beginning.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn hurry(&mut self) {
+        (self.enough, self.room) = (Self::ENOUGH, 0);
     }
 
     /// Cuts off what comes after so many rows.
@@ -410,6 +436,28 @@ mod tests {
                         .ends_with(["a", "bb", "ccc"][n.min(3) as usize - 1].as_bytes())
             );
         }
+    }
+
+    #[test]
+    fn the_pieces_of_a_long_result_grow_up_to_a_limit() {
+        let mut rows = Rows::new(&RowFormat::text(&[Column::new("a", Type::TEXT)]));
+        let text = "x".repeat(1000);
+        let mut sizes = Vec::new();
+        for _ in 0..5 {
+            while !rows.is_full() {
+                rows.push([&*text]).unwrap();
+            }
+            let taken = rows.take();
+            assert!(taken.bytes.capacity() <= 2 * taken.len());
+            assert_eq!((taken.len() / 1011, rows.len()), (taken.count as usize, 0));
+            sizes.push(taken.len().next_multiple_of(32 * 1024) / 1024);
+            assert!(taken.len() + 1011 > sizes.last().unwrap() * 1024);
+        }
+        assert_eq!(sizes, [32, 64, 128, 256, 256]);
+        // One that was not full does not count, nor does it make room for more than it was.
+        rows.push(["x"]).unwrap();
+        assert_eq!(rows.take().count, 1);
+        assert!(rows.room < 20);
     }
 
     #[test]

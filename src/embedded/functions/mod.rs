@@ -116,7 +116,7 @@ pub(super) fn carried(text: &str) -> Option<Fault> {
 
 fn text<'v>(arguments: &[ValueRef<'v>], index: usize) -> std::borrow::Cow<'v, str> {
     match arguments.get(index) {
-        Some(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => String::from_utf8_lossy(bytes),
+        Some(ValueRef::Text(bytes) | ValueRef::Blob(bytes)) => convert::utf8(bytes),
         Some(ValueRef::Integer(n)) => n.to_string().into(),
         Some(ValueRef::Real(x)) => convert::show_float(*x, false).into(),
         Some(ValueRef::Null) | None => "".into(),

@@ -66,16 +66,27 @@ pub(crate) fn put(
     Ok(())
 }
 
+/// Whether no byte is one of those; most texts have none, so it looks at many at once.
+fn has_none(text: &[u8], special: impl Fn(u8) -> bool) -> bool {
+    let (chunks, rest) = text.as_chunks::<64>();
+    let none = |bytes: &[u8]| !bytes.iter().fold(false, |any, b| any | special(*b));
+    chunks.iter().all(|chunk| none(chunk)) && none(rest)
+}
+
 /// Escapes or quotes what stands from `start` on, where there is need.
 fn escape(out: &mut Vec<u8>, start: usize, options: &CopyOptions, alone: bool) {
     let text = out.get(start..).unwrap_or_default();
-    let special = |b: u8| match options.format {
-        CopyFormat::Csv => b == options.delimiter || b == options.quote || b == b'\n' || b == b'\r',
-        _ => b == options.delimiter || b == b'\\' || (0x08..=0x0d).contains(&b),
-    };
+    let (delimiter, quote) = (options.delimiter, options.quote);
+    let special = |b: u8| b == delimiter || b == b'\\' || (0x08..=0x0d).contains(&b);
+    let quoted = |b: u8| b == delimiter || b == quote || b == b'\n' || b == b'\r';
     let csv = options.format == CopyFormat::Csv;
-    let mistakable = csv && (text == options.null.as_bytes() || (alone && text == b"\\."));
-    if !mistakable && !text.iter().copied().any(special) {
+    let plain = if csv {
+        let mistakable = text == options.null.as_bytes() || (alone && text == b"\\.");
+        !mistakable && has_none(text, quoted)
+    } else {
+        has_none(text, special)
+    };
+    if plain {
         return;
     }
     let text = out.split_off(start);
@@ -105,6 +116,52 @@ fn escape(out: &mut Vec<u8>, start: usize, options: &CopyOptions, alone: bool) {
             out.push(letter);
         } else {
             out.push(byte);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_special_is_seen_wherever_it_stands() {
+        let cases = [
+            ("", "\t", "\\t"),
+            ("", "\\", "\\\\"),
+            ("", "\u{8}", "\\b"),
+            ("", "\r", "\\r"),
+            ("delimiter ;", ";", "\\;"),
+            ("format csv", ",", ","),
+            ("format csv", "\n", "\n"),
+            ("format csv", "\"", "\"\""),
+            ("format csv, delimiter ;", ";", ";"),
+        ];
+        for (written, special, escaped) in cases {
+            let options = CopyOptions::parse(
+                written
+                    .split_terminator(',')
+                    .filter_map(|o| o.trim().split_once(' '))
+                    .map(|(name, value)| (name, Some(value))),
+            )
+            .unwrap();
+            for at in 0..200 {
+                let (before, behind) = ("x".repeat(at), "y".repeat(199 - at));
+                let mut out = format!("|{before}{special}{behind}").into_bytes();
+                escape(&mut out, 1, &options, true);
+                let quote = if written.starts_with("format csv") {
+                    "\""
+                } else {
+                    ""
+                };
+                let expected = format!("|{quote}{before}{escaped}{behind}{quote}");
+                assert_eq!(String::from_utf8(out).unwrap(), expected);
+            }
+            let mut plain = b"|nothing of that kind, though it is long: ".repeat(5);
+            plain.retain(|b| !b",;".contains(b));
+            let before = plain.clone();
+            escape(&mut plain, 1, &options, true);
+            assert_eq!(plain, before);
         }
     }
 }
