@@ -458,7 +458,7 @@ fn several_functions_that_give_rows_go_in_step() {
                 ("select oid from pg_catalog.pg_opclass where not pg_catalog.pg_opclass.opcdefault", ""),
                 ("create index k_yx on k(y, x)", ""),
                 ("select unnest(indkey) as attnum, unnest(indclass) is null as class, generate_subscripts(indkey, 1) as ord \
-                  from pg_index where not indisprimary and indrelid = 'k'::regclass order by ord", "0A000"),
+                  from pg_index where not indisprimary and indrelid = 'k'::regclass order by ord", "2|f|0;1|f|1"),
                 ("select unnest(indkey) as attnum, unnest(indclass) as class, generate_subscripts(indkey, 1) as ord \
                   from pg_index where not indisprimary and indrelid = 'k'::regclass order by ord", "2|0|0;1|0|1"),
             ],

@@ -6,7 +6,7 @@ use postgres_types::Type;
 use sqlparser::ast::{AccessExpr, BinaryOperator, CaseWhen, Expr, Subscript};
 
 use crate::embedded::dialect::expr::{Open, Sql, Translator};
-use crate::embedded::dialect::scope::{Place, Scope};
+use crate::embedded::dialect::scope::{Place, Scope, fold};
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{Fault, operator};
 use crate::error_response::SqlState;
@@ -109,6 +109,8 @@ impl Translator<'_> {
         otherwise: Option<&Expr>,
         scope: &Scope<'_>,
     ) -> Result<Sql, Fault> {
+        // Rows cannot come from where perhaps nothing is looked at.
+        self.sets = None;
         let operand = operand.map(|o| self.expr(o, scope)).transpose()?;
         let mut tests = Vec::new();
         let mut results = Vec::new();
@@ -265,6 +267,9 @@ impl Translator<'_> {
     ) -> Result<Sql, Fault> {
         let (root, chain) = column_of(root, chain);
         let array = self.expr(&root, scope)?;
+        if let ([AccessExpr::Dot(Expr::Identifier(name))], &Type::RECORD) = (chain, array.kind()) {
+            return self.field(&array, &fold(name));
+        }
         let [AccessExpr::Subscript(Subscript::Index { index })] = chain else {
             return Err(Fault::unsupported("this subscript"));
         };

@@ -709,7 +709,7 @@ fn scope_of(table: &str, columns: &[NewColumn]) -> Scope<'static> {
                 .map(|c| RelationColumn::new(c.name.clone(), c.ty.clone()))
                 .collect(),
         }],
-        parent: None,
+        ..Scope::default()
     }
 }
 

@@ -398,7 +398,7 @@ impl Translator<'_> {
         let mut relation = relation_of(table, visible.to_owned());
         relation.qualified = false;
         scope.add(relation)?;
-        let (text, outputs) = self.list(items, &mut scope)?;
+        let (text, outputs) = self.list(items, &scope)?;
         sql.push_str(&format!(" RETURNING {text}"));
         Ok(Some(outputs))
     }

@@ -87,6 +87,8 @@ pub(super) struct Translator<'s> {
     pub(super) ctes: Vec<super::select::Cte>,
     depth: u32,
     pub(super) grouping: Grouping,
+    /// In the list of a SELECT, what gives rows there.
+    pub(super) sets: Option<super::sets::Sets>,
 }
 
 /// What GROUP BY allows in the query at hand.
@@ -100,6 +102,8 @@ pub(super) struct Grouping {
     pub(super) aggregates: bool,
     /// Whether there is a window function.
     pub(super) windows: bool,
+    /// Whether a function of the list gives rows.
+    pub(super) rows: bool,
     /// The first column that is neither a key nor within an aggregate.
     pub(super) bare: Option<(String, Fault)>,
 }
@@ -112,6 +116,7 @@ impl<'s> Translator<'s> {
             ctes: Vec::new(),
             depth: 0,
             grouping: Grouping::default(),
+            sets: None,
         }
     }
 
@@ -524,11 +529,12 @@ impl<'s> Translator<'s> {
         let name = fold(ident);
         if let Some((relation, column)) = scope.column(&name).at_name(ident)? {
             if scope.relations.iter().any(|r| r.name == relation.name) {
-                self.note_column(&relation.sql(column), &column.name, relation, Some(ident));
+                let sql = relation.bare_sql(column);
+                self.note_column(&sql, &column.name, relation, Some(ident));
             }
             return Ok(Sql {
-                text: relation.sql(column),
-                ty: column.ty.clone(),
+                text: relation.bare_sql(column),
+                ty: column.bare_ty().clone(),
                 not_null: column.not_null,
                 open: Open::No,
             });

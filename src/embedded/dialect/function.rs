@@ -181,16 +181,6 @@ pub(super) fn is_bare(name: &str) -> bool {
     BARE.contains(&name)
 }
 
-/// Whether it is a function that gives rows.
-pub(super) fn gives_rows(call: &Function) -> bool {
-    object(&call.name).is_ok_and(|(_, name)| {
-        matches!(
-            name.as_str(),
-            "generate_series" | "generate_subscripts" | "pg_partition_ancestors" | "unnest"
-        )
-    })
-}
-
 fn letter(letter: char) -> Type {
     match letter {
         'i' => Type::INT4,
@@ -266,14 +256,14 @@ pub(super) fn undefined(name: &str, arguments: &[Sql]) -> Fault {
 impl Translator<'_> {
     pub(super) fn function(&mut self, call: &Function, scope: &Scope<'_>) -> Result<Sql, Fault> {
         let (namespace, name) = object(&call.name)?;
+        if super::sets::gives_rows(call) {
+            return self.set_call(call, scope);
+        }
         if !matches!(namespace.as_deref(), None | Some("pg_catalog")) {
             return Err(undefined(&call.name.to_string(), &[]));
         }
         if !call.within_group.is_empty() || call.null_treatment.is_some() {
             return Err(Fault::unsupported(format!("this form of {name}")));
-        }
-        if gives_rows(call) {
-            return Err(Fault::unsupported(format!("{name} within an expression")));
         }
         let list = match &call.args {
             FunctionArguments::List(list) => Some(list),

@@ -9,12 +9,14 @@ mod dml;
 mod expr;
 mod from;
 mod function;
+mod join;
 mod named;
 mod operator;
 mod parse;
 mod plan;
 mod scope;
 mod select;
+mod sets;
 pub(super) mod types;
 mod utility;
 

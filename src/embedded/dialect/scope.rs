@@ -26,15 +26,22 @@ pub(super) struct RelationColumn {
     pub(super) hidden: bool,
     /// Hidden from `t.*` too.
     pub(super) system: bool,
-    /// One of two that USING made one: SQLite picks the value.
-    pub(super) merged: bool,
+    /// Where USING made one of two: what the bare name means.
+    pub(super) merged: Option<(String, Ty)>,
     /// Part of the primary key.
     pub(super) key: bool,
     /// What SQLite calls it, where that is another name.
     pub(super) inner: Option<String>,
+    /// What it is in SQLite, where that is no column.
+    pub(super) computed: Option<String>,
 }
 
 impl RelationColumn {
+    /// The type of what its bare name means.
+    pub(super) fn bare_ty(&self) -> &Ty {
+        self.merged.as_ref().map_or(&self.ty, |(_, ty)| ty)
+    }
+
     pub(super) fn new(name: impl Into<String>, ty: impl Into<Ty>) -> Self {
         Self {
             name: name.into(),
@@ -42,20 +49,32 @@ impl RelationColumn {
             not_null: false,
             hidden: false,
             system: false,
-            merged: false,
+            merged: None,
             key: false,
             inner: None,
+            computed: None,
         }
     }
 }
 
 impl Relation {
     pub(super) fn sql(&self, column: &RelationColumn) -> String {
+        if let Some(sql) = &column.computed {
+            return sql.clone();
+        }
         let name = quote(column.inner.as_ref().unwrap_or(&column.name));
-        if self.qualified && !column.merged {
+        if self.qualified {
             format!("{}.{name}", quote(&self.name))
         } else {
             name
+        }
+    }
+
+    /// What its bare name means.
+    pub(super) fn bare_sql(&self, column: &RelationColumn) -> String {
+        match &column.merged {
+            Some((sql, _)) => sql.clone(),
+            None => self.sql(column),
         }
     }
 }
@@ -64,14 +83,16 @@ impl Relation {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Scope<'p> {
     pub(super) relations: Vec<Relation>,
+    /// The columns of `*` in their order: relation, and place there.
+    pub(super) visible: Vec<(usize, usize)>,
     pub(super) parent: Option<&'p Self>,
 }
 
 impl<'p> Scope<'p> {
     pub(super) fn within(parent: &'p Self) -> Self {
         Self {
-            relations: Vec::new(),
             parent: Some(parent),
+            ..Self::default()
         }
     }
 
@@ -82,6 +103,10 @@ impl<'p> Scope<'p> {
                 format!("table name \"{}\" specified more than once", relation.name),
             ));
         }
+        let number = self.relations.len();
+        let columns = relation.columns.iter().enumerate();
+        let shown = columns.filter(|(_, c)| !c.hidden && !c.system);
+        self.visible.extend(shown.map(|(i, _)| (number, i)));
         self.relations.push(relation);
         Ok(())
     }

@@ -2,15 +2,14 @@
 
 use postgres_types::Type;
 use sqlparser::ast::{
-    Distinct, Expr, Function, GroupByExpr, LimitClause, OrderByExpr, OrderByKind, Query, Select,
-    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Value,
-    Values,
+    Distinct, Expr, GroupByExpr, LimitClause, OrderByExpr, OrderByKind, Query, Select, SelectItem,
+    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Value, Values,
 };
 
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::scope::{Place, Relation, Scope, fold, missing_from, object};
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::{Fault, Output, collection, function, operator, quote};
+use crate::embedded::dialect::{Fault, Output, collection, operator, quote};
 use crate::error_response::SqlState;
 
 /// A query of a WITH clause.
@@ -29,9 +28,10 @@ impl Translator<'_> {
     ) -> Result<(String, Vec<Output>), Fault> {
         let ctes = self.ctes.len();
         let grouping = std::mem::take(&mut self.grouping);
+        let sets = self.sets.take();
         let result = self.nest(|this| this.query_body(query, parent));
         self.ctes.truncate(ctes);
-        self.grouping = grouping;
+        (self.grouping, self.sets) = (grouping, sets);
         result
     }
 
@@ -362,26 +362,7 @@ impl Translator<'_> {
         self.grouping.keys.extend(groups.iter().cloned());
         self.allow_dependent(&scope);
 
-        let mut items: Vec<(String, Sql)> = Vec::new();
-        let sets: Vec<&Function> = select.projection.iter().filter_map(set_of).collect();
-        if sets.len() > 1 {
-            let mut columns = self.in_step(&sets, &mut scope, &mut from).at(select)?;
-            for item in &select.projection {
-                match (set_of(item), item) {
-                    (Some(_), SelectItem::ExprWithAlias { alias, .. }) => {
-                        items.extend(columns.next().map(|sql| (fold(alias), sql)));
-                    }
-                    (Some(_), SelectItem::UnnamedExpr(expr)) => {
-                        items.extend(columns.next().map(|sql| (output_name(expr), sql)));
-                    }
-                    _ => self.item(item, &mut scope, &mut from, &mut items)?,
-                }
-            }
-        } else {
-            for item in &select.projection {
-                self.item(item, &mut scope, &mut from, &mut items)?;
-            }
-        }
+        let items = self.projection(&select.projection, &scope, &mut from)?;
         let having = match &select.having {
             Some(expr) => {
                 self.grouping.aggregates = true;
@@ -402,13 +383,11 @@ impl Translator<'_> {
         }
         // They give rows after all that, while what is joined to FROM gives them before.
         let folded = self.grouping.aggregates || !groups.is_empty() || self.grouping.windows;
-        if let Some(call) = sets.first()
-            && folded
-        {
+        if self.grouping.rows && folded {
             return Err(Fault::unsupported(
                 "a function that gives rows beside groups, aggregates or windows",
             )
-            .at(*call));
+            .at(select));
         }
         self.check_grouping(!groups.is_empty())?;
 
@@ -577,17 +556,16 @@ impl Translator<'_> {
     pub(super) fn item(
         &mut self,
         item: &SelectItem,
-        scope: &mut Scope<'_>,
-        from: &mut String,
+        scope: &Scope<'_>,
         items: &mut Vec<(String, Sql)>,
     ) -> Result<(), Fault> {
         match item {
             SelectItem::UnnamedExpr(expr) => {
-                let sql = self.projected(expr, scope, from)?;
+                let sql = self.expr(expr, scope)?;
                 items.push((output_name(expr), sql));
             }
             SelectItem::ExprWithAlias { expr, alias } => {
-                let sql = self.projected(expr, scope, from)?;
+                let sql = self.expr(expr, scope)?;
                 items.push((fold(alias), sql));
             }
             SelectItem::Wildcard(_) => {
@@ -598,8 +576,15 @@ impl Translator<'_> {
                     )
                     .at(item));
                 }
-                for relation in scope.relations.clone() {
-                    self.star(&relation, items, false);
+                for (r, c) in &scope.visible {
+                    let relation = scope.relations.get(*r);
+                    if let Some((relation, column)) =
+                        relation.and_then(|r| Some((r, r.columns.get(*c)?)))
+                    {
+                        let sql = Sql::new(relation.bare_sql(column), column.bare_ty().clone());
+                        self.note_column(&sql.text, &column.name, relation, None);
+                        items.push((column.name.clone(), sql));
+                    }
                 }
             }
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
@@ -608,103 +593,19 @@ impl Translator<'_> {
                     .relation(&name)
                     .cloned()
                     .ok_or_else(|| missing_from(&name).at(item))?;
-                self.star(&relation, items, true);
+                self.star(&relation, items);
             }
             other => return Err(Fault::unsupported(other).at(other)),
         }
         Ok(())
     }
 
-    fn star(&mut self, relation: &Relation, items: &mut Vec<(String, Sql)>, all: bool) {
-        for column in relation
-            .columns
-            .iter()
-            .filter(|c| !c.hidden || all && !c.system)
-        {
+    fn star(&mut self, relation: &Relation, items: &mut Vec<(String, Sql)>) {
+        for column in relation.columns.iter().filter(|c| !c.system) {
             let sql = Sql::new(relation.sql(column), column.ty.clone());
             self.note_column(&sql.text, &column.name, relation, None);
             items.push((column.name.clone(), sql));
         }
-    }
-
-    /// An item of the list; one that gives rows of its own joins FROM.
-    fn projected(
-        &mut self,
-        expr: &Expr,
-        scope: &mut Scope<'_>,
-        from: &mut String,
-    ) -> Result<Sql, Fault> {
-        if let Expr::Function(call) = expr
-            && function::gives_rows(call)
-        {
-            let alias = format!("{}#", output_name(expr));
-            let (text, relation) = self.table_function(call, scope, &alias)?;
-            if !from.is_empty() {
-                from.push_str(" CROSS JOIN ");
-            }
-            from.push_str(&text);
-            let column = relation
-                .columns
-                .first()
-                .map(|c| Sql::new(relation.sql(c), c.ty.clone()))
-                .ok_or_else(|| Fault::unsupported(expr))?;
-            let mut hidden = relation;
-            for column in &mut hidden.columns {
-                column.hidden = true;
-                column.system = true;
-            }
-            if scope.relations.iter().any(|r| r.name.ends_with('#')) {
-                return Err(Fault::unsupported("several functions that give rows").at(expr));
-            }
-            scope.add(hidden)?;
-            return Ok(column);
-        }
-        self.expr(expr, scope)
-    }
-
-    /// Several functions of the list that give rows: they go in step, and those that end first
-    /// go on with NULL (PostgreSQL docs, "SQL Functions Returning Sets"). Each is made an array,
-    /// and FROM is joined with the rows of all.
-    fn in_step(
-        &mut self,
-        calls: &[&Function],
-        scope: &mut Scope<'_>,
-        from: &mut String,
-    ) -> Result<std::vec::IntoIter<Sql>, Fault> {
-        let name = "rows#";
-        let (mut arrays, mut columns) = (Vec::new(), Vec::new());
-        for (i, call) in calls.iter().enumerate() {
-            let (text, relation) = self.table_function(call, scope, &format!("set{i}#"))?;
-            let column = relation
-                .columns
-                .first()
-                .ok_or_else(|| Fault::unsupported(call))?;
-            if types::storage(&column.ty.kind) == types::Storage::Blob {
-                return Err(Fault::unsupported("a function that gives bytea"));
-            }
-            arrays.push(format!(
-                "(SELECT json_group_array({}) FROM {text})",
-                relation.sql(column)
-            ));
-            columns.push(Sql::new(
-                format!("({}.\"value\"->>{i})", quote(name)),
-                column.ty.clone(),
-            ));
-        }
-        if !from.is_empty() {
-            from.push_str(" CROSS JOIN ");
-        }
-        from.push_str(&format!(
-            "json_each(pg_in_step({})) AS {}",
-            arrays.join(","),
-            quote(name)
-        ));
-        scope.add(Relation {
-            name: name.to_owned(),
-            qualified: true,
-            columns: Vec::new(),
-        })?;
-        Ok(columns.into_iter())
     }
 
     /// A key of ORDER BY: an output column by name or number, or an expression.
@@ -754,18 +655,6 @@ impl Translator<'_> {
             keys.push(direction(&sql, key));
         }
         Ok(keys.join(","))
-    }
-}
-
-/// The call, if it gives rows of its own.
-fn set_of(item: &SelectItem) -> Option<&Function> {
-    match item {
-        SelectItem::UnnamedExpr(Expr::Function(call))
-        | SelectItem::ExprWithAlias {
-            expr: Expr::Function(call),
-            ..
-        } if function::gives_rows(call) => Some(call),
-        _ => None,
     }
 }
 

@@ -203,14 +203,13 @@ impl Translator<'_> {
     pub(super) fn list(
         &mut self,
         items: &[SelectItem],
-        scope: &mut Scope<'_>,
+        scope: &Scope<'_>,
     ) -> Result<(String, Vec<Output>), Fault> {
         let mut found = Vec::new();
-        let mut from = String::new();
         for item in items {
-            self.item(item, scope, &mut from, &mut found)?;
+            self.item(item, scope, &mut found)?;
         }
-        if !from.is_empty() || self.grouping.aggregates {
+        if self.grouping.aggregates {
             return Err(Fault::unsupported("this function in RETURNING"));
         }
         let mut texts = Vec::new();

@@ -4,6 +4,7 @@
 mod aggregate;
 mod arithmetic;
 mod collection;
+mod json;
 mod session;
 mod text;
 mod time;
@@ -36,6 +37,7 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
     for table in [
         arithmetic::FUNCTIONS,
         collection::FUNCTIONS,
+        json::FUNCTIONS,
         text::FUNCTIONS,
         time::FUNCTIONS,
     ] {
@@ -44,7 +46,11 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
         }
     }
     // These see NULL.
-    for (name, function) in text::LOOSE.iter().chain(collection::LOOSE) {
+    for (name, function) in text::LOOSE
+        .iter()
+        .chain(collection::LOOSE)
+        .chain(json::LOOSE)
+    {
         connection.create_scalar_function(*name, -1, PURE, move |context| {
             function(&arguments(context)).map_err(fail)
         })?;

@@ -470,7 +470,11 @@ thread_local! {
 
 /// Runs a regular expression. Its time is linear in the text; what it cannot do (back references,
 /// looking around) is refused.
-fn with_regex<T>(pattern: &str, fold: bool, run: impl FnOnce(&Regex) -> T) -> Result<T, Fault> {
+pub(super) fn with_regex<T>(
+    pattern: &str,
+    fold: bool,
+    run: impl FnOnce(&Regex) -> T,
+) -> Result<T, Fault> {
     LAST.with_borrow_mut(|last| {
         let known = last
             .as_ref()

@@ -1,0 +1,144 @@
+//! Queries of the embedded database, compared with what PostgreSQL 15 answers.
+#![cfg(all(
+    feature = "tokio",
+    feature = "sqlite",
+    feature = "certificates",
+    any(feature = "aws-lc-rs", feature = "ring")
+))]
+#![allow(clippy::unwrap_used, reason = "tests fail on surprises")]
+
+mod common;
+
+use common::sql::{check, with_client};
+use common::{Server, embedded};
+use pgtls::PgServerBuilder;
+
+fn on_empty(cases: &[(&str, &str)]) {
+    let server = Server::start(PgServerBuilder::new(), embedded());
+    with_client(&server, async |client| check(&client, cases).await);
+}
+
+#[test]
+fn merged_columns_come_first_and_mean_the_side_that_is_there() {
+    on_empty(&[
+        (
+            "create table a(k int, id int, x text, arr int[]); \
+             create table b(y text, id int, k int); create table c(id bigint, z text)",
+            "",
+        ),
+        (
+            "insert into a values (1, 1, 'a1', '{1,2}'), (2, 2, 'a2', '{3}'), (3, 3, 'a3', null)",
+            "",
+        ),
+        (
+            "insert into b values ('b1', 1, 1), ('b2', 2, 9), ('b4', 4, 4)",
+            "",
+        ),
+        ("insert into c values (1, 'c1'), (2, 'c2'), (5, 'c5')", ""),
+        (
+            "select * from a join b using (id) order by 1",
+            "1|1|a1|{1,2}|b1|1;2|2|a2|{3}|b2|9",
+        ),
+        ("select * from a natural join b", "1|1|a1|{1,2}|b1"),
+        ("select * from a join b using (id, k)", "1|1|a1|{1,2}|b1"),
+        (
+            "select id, a.id, b.id from a right join b using (id) order by 1",
+            "1|1|1;2|2|2;4|∅|4",
+        ),
+        (
+            "select id, a.id, b.id from a full join b using (id) order by 1",
+            "1|1|1;2|2|2;3|3|∅;4|∅|4",
+        ),
+        (
+            "select id, x, y, z from a full join b using (id) full join c using (id) order by id",
+            "1|a1|b1|c1;2|a2|b2|c2;3|a3|∅|∅;4|∅|b4|∅;5|∅|∅|c5",
+        ),
+        (
+            "select pg_typeof(id) from a join c using (id) limit 1",
+            "bigint",
+        ),
+        (
+            "select a.*, b.y from a join b using (id) where id = 1",
+            "1|1|a1|{1,2}|b1",
+        ),
+        (
+            "select id, count(*) from a left join b using (id) group by id order by id",
+            "1|1;2|1;3|1",
+        ),
+        (
+            "select id, unnest(arr) from a join b using (id)",
+            "1|1;1|2;2|3",
+        ),
+        ("select * from a join b using (nope)", "42703"),
+        ("select id from a, b", "42702"),
+        (
+            "select id from a, b join c using (id) where a.id = 1",
+            "42702",
+        ),
+    ]);
+}
+
+#[test]
+fn functions_that_give_rows_stand_in_lists_and_in_from() {
+    on_empty(&[
+        ("select unnest(array[1, 2]) * 10", "10;20"),
+        (
+            "select unnest(array[1, 2]), upper(unnest(array['x', 'y', 'z']))",
+            "1|X;2|Y;∅|Z",
+        ),
+        (
+            "select (information_schema._pg_expandarray(array[7, 8])).n, \
+             (information_schema._pg_expandarray(array[7, 8])).x",
+            "1|7;2|8",
+        ),
+        (
+            "select information_schema._pg_expandarray('{5,6}'::int[])",
+            "(5,1);(6,2)",
+        ),
+        (
+            "select x, n from information_schema._pg_expandarray('{5,6}'::int[])",
+            "5|1;6|2",
+        ),
+        (
+            "select (r.k).x, (r.k).n from (select information_schema._pg_expandarray(array[9]) as k) r",
+            "9|1",
+        ),
+        (
+            "select * from unnest(array['x', 'y']) with ordinality as t(v, n) order by n desc",
+            "y|2;x|1",
+        ),
+        (
+            "select e ->> 'a' from jsonb_array_elements('[{\"a\": 1}, {\"a\": \"two\"}]') e",
+            "1;two",
+        ),
+        (
+            "select value from jsonb_array_elements('[1, \"x\", null, {\"a\": [1,2]}, 1.50]')",
+            "1;\"x\";null;{\"a\": [1, 2]};1.50",
+        ),
+        (
+            "select value from jsonb_array_elements_text('[\"x\\u00e4\", null, [1], 1.50]')",
+            "xä;∅;[1];1.50",
+        ),
+        (
+            "select * from jsonb_each('{\"a\": 1, \"b\": {\"c\": 2}}')",
+            "a|1;b|{\"c\": 2}",
+        ),
+        (
+            "select * from json_each_text('{\"a\": null, \"d\": \"e\"}')",
+            "a|∅;d|e",
+        ),
+        (
+            "select k from jsonb_object_keys('{\"a\": 1, \"b\": 2}') k",
+            "a;b",
+        ),
+        ("select jsonb_array_elements('{\"a\": 1}')", "22023"),
+        ("select regexp_split_to_table('a1b22c', '[0-9]+')", "a;b;c"),
+        ("select string_to_table('a,b,,c', ',')", "a;b;;c"),
+        (
+            "select case when true then generate_series(1, 2) end",
+            "0A000",
+        ),
+        ("select sum(unnest(array[1, 2]))", "0A000"),
+        ("select 1 where generate_series(1, 2) > 1", "0A000"),
+    ]);
+}
