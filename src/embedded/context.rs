@@ -6,6 +6,8 @@ use std::cell::RefCell;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::server::format::datetime;
+
 struct Context {
     zone: TimeZone,
     transaction: Timestamp,
@@ -38,10 +40,10 @@ pub(super) fn set_zone(name: &str) -> bool {
 
 /// A time zone by the names PostgreSQL takes.
 pub(super) fn find_zone(name: &str) -> Option<TimeZone> {
-    match name.to_ascii_uppercase().as_str() {
-        "UTC" | "GMT" | "Z" | "ZULU" | "UCT" | "ETC/UTC" => Some(TimeZone::UTC),
-        _ => TimeZone::get(name).ok(),
+    if name.eq_ignore_ascii_case("z") {
+        return Some(TimeZone::UTC);
     }
+    datetime::zone(name)
 }
 
 /// A statement begins; with it a transaction, if none is open.

@@ -6,14 +6,11 @@ use postgres_types::Type;
 use rusqlite::types::{Value as Kept, ValueRef};
 
 use crate::embedded::convert;
-use crate::embedded::datetime;
+use crate::embedded::datetime::{self, EPOCH};
 use crate::embedded::dialect::{Fault, Output, Ty, types};
 use crate::embedded::number;
 use crate::error_response::SqlState;
 use crate::server::{Column, Value};
-
-/// Microseconds from 1970 to 2000, where PostgreSQL counts from.
-const EPOCH: i64 = 946_684_800_000_000;
 
 pub(super) fn column(output: &Output) -> Column {
     Column::new(&*output.name, output.ty.kind.clone()).with_modifier(output.ty.modifier)

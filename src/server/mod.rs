@@ -9,7 +9,7 @@ mod command;
 mod context;
 mod copy;
 mod database;
-mod format;
+pub(crate) mod format;
 mod notifications;
 mod protocol;
 mod rows;
