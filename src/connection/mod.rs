@@ -8,7 +8,9 @@
     clippy::std_instead_of_core
 )]
 
+mod decision;
 mod host;
+mod refusals;
 mod state;
 
 use alloc::{boxed::Box, string::String, sync::Arc};
@@ -242,7 +244,7 @@ impl Connection {
         }
         if let State::Answering(answering) = &self.state {
             let fault = answering.exchange.end_of_stream(!rest.is_empty());
-            let close = state::failed(fault, &answering.attempt);
+            let close = refusals::failed(fault, &answering.attempt);
             return self.close(0, close);
         }
         let reason = if matches!(self.state, State::Upgrading) {

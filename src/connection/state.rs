@@ -11,24 +11,26 @@
 //! | TLS by SSLRequest | 0A000 | 0A000 | cancel | ask | 0A000 |
 //! | direct TLS | `N`, once | `N`, once | cancel | ask | 0A000 |
 
-use alloc::{boxed::Box, string::String, sync::Arc};
+use alloc::{boxed::Box, sync::Arc};
 
-use crate::auth::exchange::{self, Fault, Progress};
-use crate::auth::{AuthMethod, Authenticated, ClientCertificate, Found, Verdict, identity};
+use crate::auth::exchange::Progress;
+use crate::auth::{Authenticated, Found};
 use crate::close::{Close, Reason, Request};
+use crate::connection::decision::{accept, challenge, decide};
 use crate::connection::host::HostProof;
+use crate::connection::refusals::{early_plaintext, failed, faulty, unsupported};
 use crate::connection::{
     Action, Answer, Answering, Attempt, Connection, Lookup, Question, Step, Upgrade,
 };
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::login::{Login, ProtocolVersion, Startup};
 use crate::policy::{Encryption, Rules};
+use crate::tls::ALPN;
 use crate::tls::facts::TlsFacts;
 use crate::tls::identity::poisoned_name;
-use crate::tls::{ALPN, binding};
 use crate::wire::password;
 use crate::wire::reply::Reply;
-use crate::wire::request::{self, Packet, StartupFault};
+use crate::wire::request::{self, Packet};
 
 /// The first byte of a TLS record that carries a handshake message (RFC 8446 §5.1).
 const TLS_HANDSHAKE: u8 = 0x16;
@@ -307,176 +309,6 @@ impl Connection {
     }
 }
 
-/// The policy, in PostgreSQL's order: the server's state (the answer), the transport, the
-/// certificate, the method.
-fn decide(rules: &Rules, question: Question, answer: Answer) -> Result<State, Close> {
-    let mut requirement = match answer {
-        Answer::Refuse(error) => return Err(Close::spoken(Reason::Refused(error.clone()), error)),
-        Answer::Require(requirement) => requirement,
-    };
-    let Question {
-        startup, tls, host, ..
-    } = question;
-    match (rules.encryption, &tls) {
-        (Encryption::Required, None) => return Err(plaintext_refused()),
-        (Encryption::Optional | Encryption::Unavailable, _) | (Encryption::Required, Some(_)) => {}
-    }
-    let method = requirement.method;
-    let of_method = match method {
-        AuthMethod::Cert => ClientCertificate::OfUser,
-        AuthMethod::Md5
-        | AuthMethod::Password
-        | AuthMethod::Peer
-        | AuthMethod::Reject
-        | AuthMethod::ScramSha256
-        | AuthMethod::Trust => ClientCertificate::Optional,
-    };
-    requirement.certificate = requirement
-        .certificate
-        .max(rules.certificate)
-        .max(of_method);
-    if requirement.certificate >= ClientCertificate::Required {
-        match &tls {
-            Some(tls) if !tls.has_ca => return Err(no_ca()),
-            Some(tls) if !tls.peer_certificates().is_empty() => {}
-            Some(_) | None => return Err(certificate_missing()),
-        }
-    }
-    let attempt = Attempt {
-        startup: *startup,
-        tls,
-        host,
-        requirement,
-    };
-    if method.needs_secret() {
-        return Ok(State::NeedingSecret(Box::new(attempt)));
-    }
-    match Verdict::without_exchange(&attempt.requirement, &attempt.startup.user) {
-        Some(verdict) => {
-            accept(verdict, rules, attempt).map(|(proof, login)| State::Authenticated(proof, login))
-        }
-        None if method == AuthMethod::Peer => Err(not_the_peer(&attempt)),
-        None => match attempt.requirement.refusal {
-            Some(error) => Err(Close::spoken(Reason::Refused((*error).clone()), *error)),
-            None => Err(rejected(&attempt.startup)),
-        },
-    }
-}
-
-/// What the client is asked, now that its secret is known, or known not to be there.
-fn challenge(attempt: Attempt, found: Found) -> Result<State, Close> {
-    let (secret, challenge) = found.into_secret().map_err(secret_unavailable)?;
-    let user = &attempt.startup.user;
-    let end_point = || {
-        let certificate = attempt.tls.as_ref()?.server_certificate()?;
-        binding::end_point(certificate)
-    };
-    match exchange::begin(
-        attempt.requirement.method,
-        user,
-        secret,
-        &challenge,
-        end_point,
-    ) {
-        Some((exchange, question)) => {
-            let answering = Box::new(Answering { attempt, exchange });
-            Ok(State::Challenging(question, answering))
-        }
-        None => Err(rejected(&attempt.startup)),
-    }
-}
-
-/// The method has said yes. The certificate's name is judged last, and a mismatch fails in the
-/// method's words.
-fn accept(
-    verdict: Verdict,
-    rules: &Rules,
-    attempt: Attempt,
-) -> Result<(Authenticated, Box<Login>), Close> {
-    let Attempt {
-        startup,
-        tls,
-        host,
-        requirement,
-    } = attempt;
-    let proof = identity::conclude(
-        verdict,
-        rules,
-        &requirement,
-        &startup.user,
-        tls.as_deref(),
-        host.into_result(),
-    )
-    .map_err(|why| {
-        let user = lossy(&startup.user);
-        let error = in_the_words_of(requirement.method, &user);
-        let cause = alloc::format!("{why}");
-        Close::spoken(Reason::CertificateName { user, cause }, error)
-    })?;
-    let login = Login {
-        version: negotiated(startup.asked),
-        startup,
-        tls,
-        method: requirement.method,
-        rule: requirement.rule,
-    };
-    Ok((proof, Box::new(login)))
-}
-
-/// `auth.c:auth_failed`.
-fn in_the_words_of(method: AuthMethod, user: &str) -> ErrorResponse {
-    let (code, what) = match method {
-        AuthMethod::Cert => (SqlState::INVALID_AUTHORIZATION_SPECIFICATION, "certificate"),
-        AuthMethod::Md5 | AuthMethod::Password | AuthMethod::ScramSha256 => {
-            (SqlState::INVALID_PASSWORD, "password")
-        }
-        AuthMethod::Peer => (SqlState::INVALID_AUTHORIZATION_SPECIFICATION, "Peer"),
-        AuthMethod::Reject | AuthMethod::Trust => {
-            let method = method.as_str();
-            return ErrorResponse::fatal(
-                SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-                alloc::format!("\"{method}\" authentication failed for user \"{user}\""),
-            );
-        }
-    };
-    ErrorResponse::fatal(
-        code,
-        alloc::format!("{what} authentication failed for user \"{user}\""),
-    )
-}
-
-/// An exchange ended without a login.
-pub(super) fn failed(fault: Fault, attempt: &Attempt) -> Close {
-    match fault {
-        Fault::Gone => Close::silent(Reason::EndOfStream),
-        Fault::Length(length) => Close::silent(Reason::InvalidMessageLength(length)),
-        Fault::Password(cause) => {
-            let user = lossy(&attempt.startup.user);
-            let error = in_the_words_of(attempt.requirement.method, &user);
-            Close::spoken(Reason::PasswordFailed { user, cause }, error)
-        }
-        Fault::Protocol(error) => Close::spoken(Reason::Exchange(error.clone()), error),
-    }
-}
-
-/// The process at the other end is another user's.
-fn not_the_peer(attempt: &Attempt) -> Close {
-    let user = lossy(&attempt.startup.user);
-    let error = in_the_words_of(AuthMethod::Peer, &user);
-    let system_name = attempt.requirement.system_name.as_deref().map(lossy);
-    Close::spoken(Reason::PeerName { user, system_name }, error)
-}
-
-/// Nobody knows whether the password would have been right.
-fn secret_unavailable(why: String) -> Close {
-    let error = ErrorResponse::fatal(
-        SqlState::CANNOT_CONNECT_NOW,
-        "passwords cannot be checked at the moment",
-    )
-    .with_hint("Try again later; the server's log says more.");
-    Close::spoken(Reason::SecretUnavailable(why), error)
-}
-
 fn closed(consumed: usize, close: Close) -> (State, usize, Action) {
     (State::Over, consumed, Action::Close(close))
 }
@@ -491,84 +323,6 @@ fn refused(request: Request, bytes_behind: bool) -> State {
     }
 }
 
-fn negotiated(asked: ProtocolVersion) -> ProtocolVersion {
+pub(super) fn negotiated(asked: ProtocolVersion) -> ProtocolVersion {
     asked.min(ProtocolVersion::V3_2)
-}
-
-fn early_plaintext(request: Request) -> Close {
-    let message = match request {
-        Request::GssEnc => "received unencrypted data after GSSAPI encryption request",
-        Request::Ssl => "received unencrypted data after SSL request",
-    };
-    let error = ErrorResponse::fatal(SqlState::PROTOCOL_VIOLATION, message).with_detail(
-        "This could be either a client-software bug or evidence of an attempted man-in-the-middle attack.",
-    );
-    Close::spoken(Reason::EarlyPlaintext(request), error)
-}
-
-fn unsupported(asked: ProtocolVersion) -> Close {
-    let reason = Reason::UnsupportedVersion(asked);
-    let error = ErrorResponse::fatal(SqlState::FEATURE_NOT_SUPPORTED, alloc::format!("{reason}"));
-    Close::spoken(reason, error)
-}
-
-fn faulty(fault: StartupFault) -> Close {
-    match fault {
-        StartupFault::Layout => Close::spoken(
-            Reason::Layout,
-            ErrorResponse::fatal(
-                SqlState::PROTOCOL_VIOLATION,
-                "invalid startup packet layout: expected terminator as last byte",
-            ),
-        ),
-        StartupFault::Replication(value) => {
-            let reason = Reason::ReplicationValue(lossy(&value));
-            let error = ErrorResponse::fatal(
-                SqlState::INVALID_PARAMETER_VALUE,
-                alloc::format!("{reason}"),
-            )
-            .with_hint("Valid values are: \"false\", 0, \"true\", 1, \"database\".");
-            Close::spoken(reason, error)
-        }
-    }
-}
-
-fn plaintext_refused() -> Close {
-    let error = ErrorResponse::fatal(
-        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-        "SSL is required but no SSL request was received",
-    )
-    .with_hint("Connect with sslmode=require or stronger.");
-    Close::spoken(Reason::PlaintextRefused, error)
-}
-
-/// An access rule or the method asks for what the configuration does not provide.
-fn no_ca() -> Close {
-    let error = ErrorResponse::fatal(
-        SqlState::CONFIG_FILE_ERROR,
-        "client certificates can only be checked if a root certificate store is available",
-    );
-    Close::spoken(Reason::NoCa, error)
-}
-
-fn certificate_missing() -> Close {
-    let error = ErrorResponse::fatal(
-        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-        "connection requires a valid client certificate",
-    );
-    Close::spoken(Reason::CertificateMissing, error)
-}
-
-fn rejected(startup: &Startup) -> Close {
-    let (user, database) = (lossy(&startup.user), lossy(&startup.database));
-    let error = ErrorResponse::fatal(
-        SqlState::INVALID_AUTHORIZATION_SPECIFICATION,
-        alloc::format!("connection rejected for user \"{user}\", database \"{database}\""),
-    );
-    Close::spoken(Reason::Rejected { user, database }, error)
-}
-
-/// For messages only: two different names may look alike in it.
-fn lossy(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
 }

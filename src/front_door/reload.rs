@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError};
 #[cfg(feature = "metrics")]
 use std::time::SystemTime;
 
-use crate::config::{ConfigError, SslConfig};
+use crate::config::ConfigError;
 use crate::front_door::FrontDoor;
 use crate::front_door::snapshot::Snapshot;
 use crate::meters;
@@ -110,7 +110,7 @@ impl FrontDoor {
     /// The configuration's files and directories.
     #[cfg(feature = "watch")]
     pub(crate) fn paths(&self) -> Vec<std::path::PathBuf> {
-        let tls = self.shared.config.as_ref().map(SslConfig::paths);
+        let tls = self.shared.config.as_ref().map(|config| config.paths());
         let mut paths = tls.unwrap_or_default();
         paths.extend(self.access().paths());
         paths

@@ -11,6 +11,7 @@ mod copy;
 mod database;
 pub(crate) mod format;
 mod notifications;
+mod pg_server;
 mod protocol;
 mod rows;
 mod session;
@@ -20,9 +21,7 @@ mod value;
 #[cfg(feature = "sqlite")]
 pub(crate) use settings::SERVER_VERSION;
 
-pub use builder::{
-    BuildError, DEFAULT_GRACE, DEFAULT_MAX_CONNECTIONS, PgServer, PgServerBuilder, TcpSettings,
-};
+pub use builder::{BuildError, DEFAULT_GRACE, DEFAULT_MAX_CONNECTIONS, PgServerBuilder};
 pub use command::SessionCommand;
 pub use context::SessionContext;
 pub use copy::{CopyFormat, CopyIn, CopyOptions, CopyOut, CopyRow, CopyRows};
@@ -30,6 +29,7 @@ pub use database::{
     Client, Database, DatabaseSession, Event, Interrupt, Portal, Prepared, TransactionStatus,
 };
 pub use format::Format;
+pub use pg_server::{PgServer, TcpSettings};
 pub use postgres_types::Type;
 pub use protocol::check_message;
 pub use rows::{Column, RowFormat, Rows};

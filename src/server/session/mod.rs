@@ -20,13 +20,13 @@ use async_channel::Receiver;
 
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::login::Login;
-use crate::server::builder::PgServer;
 use crate::server::cancel::Entered;
 use crate::server::context::SessionContext;
 use crate::server::database::{
     Client, Database, DatabaseSession, Interrupt, TransactionStatus, not_supported,
 };
 use crate::server::format;
+use crate::server::pg_server::PgServer;
 use crate::server::protocol::{self, Frontend};
 use crate::server::rows::Rows;
 use crate::server::settings;

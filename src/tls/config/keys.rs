@@ -18,7 +18,7 @@ pub(super) fn private_key(
     origin: &Origin,
     passphrase: Option<&Passphrase>,
 ) -> Result<PrivateKeyDer<'static>, ConfigError> {
-    if !super::is_pem(bytes) {
+    if !super::parts::is_pem(bytes) {
         if let Ok(encrypted) = EncryptedPrivateKeyInfoRef::try_from(bytes) {
             return decrypt(&encrypted, origin, passphrase);
         }

@@ -1,8 +1,9 @@
-
 use proptest::prelude::*;
 
 use super::*;
+use crate::server::copy::write::SIGNATURE;
 use crate::server::rows::{Column, RowFormat, Rows};
+use crate::server::{Type, Value};
 
 fn columns() -> Vec<Column> {
     vec![Column::new("a", Type::INT4), Column::new("b", Type::TEXT)]
