@@ -10,10 +10,11 @@ mod run;
 mod store;
 #[cfg(test)]
 mod tests;
+mod timer;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_channel::Receiver;
@@ -23,7 +24,7 @@ use crate::login::Login;
 use crate::server::cancel::Entered;
 use crate::server::context::SessionContext;
 use crate::server::database::{
-    Client, Database, DatabaseSession, Interrupt, TransactionStatus, not_supported,
+    Client, Database, DatabaseSession, TransactionStatus, not_supported,
 };
 use crate::server::format;
 use crate::server::pg_server::PgServer;
@@ -35,6 +36,7 @@ use copy::Copy;
 pub(crate) use fuzzing::frontend;
 use run::Running;
 use store::{Bound, Named, Statement};
+pub use timer::StatementTimer;
 
 /// What the owner of a [`QuerySession`] is to do.
 #[derive(Debug, Eq, PartialEq)]
@@ -46,50 +48,6 @@ pub enum Turn {
     Send(Vec<u8>),
     /// Read more for [`QuerySession::handle_input`].
     Wait,
-}
-
-/// Ends the statement that runs when its time is over.
-#[derive(Clone)]
-pub struct StatementTimer {
-    limit: Option<Duration>,
-    /// Counts the messages that were dealt with.
-    count: Arc<AtomicU64>,
-    interrupt: Interrupt,
-    /// So that the client is told why.
-    fired: Arc<AtomicBool>,
-}
-
-impl std::fmt::Debug for StatementTimer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StatementTimer")
-            .field("limit", &self.limit)
-            .finish_non_exhaustive()
-    }
-}
-
-impl StatementTimer {
-    /// How long a statement may take.
-    #[must_use]
-    pub fn limit(&self) -> Duration {
-        self.limit.unwrap_or(Duration::MAX)
-    }
-
-    /// A number that is another for each statement: when it changes, the time begins anew.
-    #[must_use]
-    pub fn statement(&self) -> u64 {
-        self.count.load(Ordering::Acquire)
-    }
-
-    /// Whether it has fired, since the last time this was asked.
-    fn has_fired(&self) -> bool {
-        self.fired.swap(false, Ordering::AcqRel)
-    }
-
-    /// The time is over: the statement fails with 57014. Go on with [`QuerySession::advance`].
-    pub fn fire(&self) {
-        self.fired.store(true, Ordering::Release);
-        (self.interrupt)();
-    }
 }
 
 /// A session from its greeting to its end, sans-IO.
