@@ -116,11 +116,11 @@ pub(crate) fn run(
     let mut downs = Vec::new();
     let mut used: Vec<Used> = SHAPES.iter().map(|_| Used::default()).collect();
     for _ in 0..rounds {
-        let begun = bare.cpu()?;
         let mut client = clients.log_in(bare.address)?;
+        let begun = bare.cpu()?;
         client.download(mib, &mut buffer)?;
-        client.leave()?;
         let down = per_gigabyte(bare.cpu()?.saturating_sub(begun), size);
+        client.leave()?;
         downs.push(down);
         for (shape, used) in SHAPES.iter().zip(&mut used) {
             let sql = shape.sql.replace("{n}", &rows(shape));

@@ -195,20 +195,14 @@ impl<'c> Running<'c> {
             let Some(row) = rows.next().map_err(|e| respond(&e, Some(schema)))? else {
                 break;
             };
-            let mut fault = None;
-            let values = self.columns.iter().enumerate().map(|(i, ty)| {
+            self.rows.push_fields(|i, field| {
                 // EXPLAIN QUERY PLAN has its text in the fourth column.
                 let raw = row.get_ref(if explain { 3 } else { i });
-                let raw = raw.unwrap_or(rusqlite::types::ValueRef::Null);
-                value::of(raw, ty).unwrap_or_else(|f| {
-                    fault = Some(f);
-                    Value::Null
-                })
-            });
-            self.rows.push(values)?;
-            if let Some(fault) = fault {
-                return Err(fault.respond(None));
-            }
+                match (&raw, self.columns.get(i)) {
+                    (Ok(raw), Some(ty)) => value::put(raw, ty, field),
+                    _ => field.value(&Value::Null),
+                }
+            })?;
             given = given.saturating_add(1);
             self.count = self.count.saturating_add(1);
         }

@@ -9,11 +9,30 @@ use crate::embedded::convert;
 use crate::embedded::datetime::{self, EPOCH};
 use crate::embedded::dialect::{Fault, Output, Ty, types};
 use crate::embedded::number;
-use crate::error_response::SqlState;
-use crate::server::{Column, Value};
+use crate::error_response::{ErrorResponse, SqlState};
+use crate::server::{Column, Field, Value};
 
 pub(super) fn column(output: &Output) -> Column {
     Column::new(&*output.name, output.ty.kind.clone()).with_modifier(output.ty.modifier)
+}
+
+/// Writes a value as it is in SQLite, as one of its column's type. A copy of `raw`, which was just
+/// written, would be waited for.
+#[inline]
+pub(super) fn put(raw: &ValueRef<'_>, ty: &Ty, field: Field<'_>) -> Result<(), ErrorResponse> {
+    match (raw, &ty.kind) {
+        (ValueRef::Integer(n), &Type::INT4) => {
+            if let Ok(n) = i32::try_from(*n) {
+                return field.int4(n);
+            }
+        }
+        (ValueRef::Integer(n), &Type::INT8) => return field.int8(*n),
+        (ValueRef::Text(text), &Type::TEXT | &Type::VARCHAR) => {
+            return field.text(&convert::utf8(text));
+        }
+        _ => {}
+    }
+    field.value(&of(*raw, ty).map_err(|f| f.respond(None))?)
 }
 
 /// A value as it is in SQLite, as one of its column's type.

@@ -32,6 +32,8 @@ pub use format::Format;
 pub use pg_server::{PgServer, TcpSettings};
 pub use postgres_types::Type;
 pub use protocol::check_message;
+#[cfg(feature = "sqlite")]
+pub(crate) use rows::Field;
 pub use rows::{Column, RowFormat, Rows};
 #[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) use session::frontend;

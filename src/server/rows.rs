@@ -8,7 +8,7 @@ use postgres_types::Type;
 
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::copy::{CopyFormat, CopyOptions, write};
-use crate::server::format::{self, Format, Kind};
+use crate::server::format::{self, Element, Format, Kind};
 use crate::server::value::Value;
 use crate::wire;
 
@@ -72,6 +72,8 @@ struct Shape {
     zone: Option<TimeZone>,
     /// The rows are data of a COPY.
     copy: Option<CopyOptions>,
+    /// Integers in text are never escaped.
+    plain_digits: bool,
 }
 
 impl fmt::Debug for RowFormat {
@@ -100,6 +102,7 @@ impl RowFormat {
             columns,
             zone: None,
             copy: None,
+            plain_digits: true,
         }))
     }
 
@@ -108,6 +111,7 @@ impl RowFormat {
     pub fn copy(options: &CopyOptions, columns: &[Column]) -> Self {
         let mut shape = Arc::unwrap_or_clone(Self::text(columns).0);
         shape.copy = Some(options.clone());
+        shape.plain_digits = !write::may_escape(options, b"-0123456789");
         Self(Arc::new(shape))
     }
 
@@ -180,22 +184,38 @@ impl Rows {
         &mut self,
         values: impl IntoIterator<Item = V>,
     ) -> Result<(), ErrorResponse> {
+        let mut values = values.into_iter();
+        self.append(|row| {
+            row.fields(|_, field| field.value(&values.next().ok_or_else(wrong_count)?.into()))?;
+            match values.next() {
+                Some(_) => Err(wrong_count()),
+                None => Ok(()),
+            }
+        })
+    }
+
+    /// As [`Rows::push`], from what writes the field of each column, which it is given by number.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn push_fields(
+        &mut self,
+        put: impl FnMut(usize, Field<'_>) -> Result<(), ErrorResponse>,
+    ) -> Result<(), ErrorResponse> {
+        self.append(|row| row.fields(put))
+    }
+
+    fn append(
+        &mut self,
+        fill: impl FnOnce(&mut Row<'_>) -> Result<(), ErrorResponse>,
+    ) -> Result<(), ErrorResponse> {
         let start = self.bytes.len();
         if start == 0 {
             self.bytes.reserve(self.room);
         }
         let shape = &*self.format.0;
         let mut failed = None;
-        let (kind, put) = match &shape.copy {
-            None => (b'D', None),
-            Some(options) => (b'd', Some(options)),
-        };
+        let kind = if shape.copy.is_none() { b'D' } else { b'd' };
         let fits = wire::put_message(&mut self.bytes, kind, |out| {
-            let result = match put {
-                None => put_row(out, shape, values),
-                Some(options) => put_copy(out, shape, options, values),
-            };
-            failed = result.err();
+            failed = fill(&mut Row { out, shape }).err();
         });
         let error = match (fits, failed) {
             (Ok(()), None) => {
@@ -291,21 +311,129 @@ fn too_large() -> ErrorResponse {
     ErrorResponse::error(SqlState::PROGRAM_LIMIT_EXCEEDED, "row is too large")
 }
 
-fn put_row<'a, V: Into<Value<'a>>>(
-    out: &mut Vec<u8>,
-    shape: &Shape,
-    values: impl IntoIterator<Item = V>,
-) -> Result<(), ErrorResponse> {
-    let count = i16::try_from(shape.columns.len()).map_err(|_| too_large())?;
-    out.extend_from_slice(&count.to_be_bytes());
-    let mut values = values.into_iter();
-    for (kind, format) in &shape.columns {
-        let value = values.next().ok_or_else(wrong_count)?.into();
-        put_field(out, *kind, *format, &value, shape.zone.as_ref())?;
+/// A row that is being written.
+struct Row<'r> {
+    out: &'r mut Vec<u8>,
+    shape: &'r Shape,
+}
+
+impl Row<'_> {
+    /// Writes what is around its fields, and has them written.
+    fn fields(
+        &mut self,
+        mut put: impl FnMut(usize, Field<'_>) -> Result<(), ErrorResponse>,
+    ) -> Result<(), ErrorResponse> {
+        let Self { out, shape } = self;
+        let lines = match &shape.copy {
+            Some(options) => options.format() != CopyFormat::Binary,
+            None => false,
+        };
+        if !lines {
+            let count = i16::try_from(shape.columns.len()).map_err(|_| too_large())?;
+            out.extend_from_slice(&count.to_be_bytes());
+        }
+        for (column, (kind, format)) in shape.columns.iter().enumerate() {
+            let field = Field {
+                out,
+                shape,
+                column,
+                kind: *kind,
+                format: *format,
+            };
+            put(column, field)?;
+        }
+        if lines {
+            out.push(b'\n');
+        }
+        Ok(())
     }
-    match values.next() {
-        Some(_) => Err(wrong_count()),
-        None => Ok(()),
+}
+
+/// A field that is to be written, by one of its methods. A value that is made only to be written
+/// costs more than the writing; so there are methods for what most fields are.
+pub(crate) struct Field<'r> {
+    out: &'r mut Vec<u8>,
+    shape: &'r Shape,
+    column: usize,
+    kind: Kind,
+    format: Format,
+}
+
+impl Field<'_> {
+    /// Any value, as one of its column's type.
+    pub(crate) fn value(self, value: &Value<'_>) -> Result<(), ErrorResponse> {
+        let zone = self.shape.zone.as_ref();
+        match &self.shape.copy {
+            None => put_field(self.out, self.kind, self.format, value, zone),
+            Some(options) => {
+                let place = (self.column == 0, self.shape.columns.len());
+                write::put(self.out, options, self.kind, value, zone, place)
+            }
+        }
+    }
+
+    /// An integer.
+    #[cfg(feature = "sqlite")]
+    #[inline]
+    pub(crate) fn int4(self, n: i32) -> Result<(), ErrorResponse> {
+        if self.format == Format::Binary && self.kind == Kind::Plain(Element::Int4) {
+            let [a, b, c, d] = n.to_be_bytes();
+            self.out.extend_from_slice(&[0, 0, 0, 4, a, b, c, d]);
+            return Ok(());
+        }
+        if !self.takes_digits() {
+            return self.value(&Value::Int4(n));
+        }
+        self.digits(itoa::Buffer::new().format(n))
+    }
+
+    /// A bigint.
+    #[cfg(feature = "sqlite")]
+    #[inline]
+    pub(crate) fn int8(self, n: i64) -> Result<(), ErrorResponse> {
+        if self.format == Format::Binary && self.kind == Kind::Plain(Element::Int8) {
+            let [a, b, c, d, e, f, g, h] = n.to_be_bytes();
+            let field = [0, 0, 0, 8, a, b, c, d, e, f, g, h];
+            self.out.extend_from_slice(&field);
+            return Ok(());
+        }
+        if !self.takes_digits() {
+            return self.value(&Value::Int8(n));
+        }
+        self.digits(itoa::Buffer::new().format(n))
+    }
+
+    /// A text.
+    #[cfg(feature = "sqlite")]
+    #[inline]
+    pub(crate) fn text(self, text: &str) -> Result<(), ErrorResponse> {
+        if self.shape.copy.is_none() && self.kind == Kind::Plain(Element::Text) {
+            return put_bytes(self.out, text.as_bytes());
+        }
+        self.value(&Value::Text(text.into()))
+    }
+
+    /// Whether an integer is nothing but its digits.
+    #[cfg(feature = "sqlite")]
+    #[inline]
+    fn takes_digits(&self) -> bool {
+        let integers = matches!(
+            self.kind,
+            Kind::Plain(Element::Int2 | Element::Int4 | Element::Int8)
+        );
+        integers && self.format == Format::Text && self.shape.plain_digits
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[inline]
+    fn digits(self, digits: &str) -> Result<(), ErrorResponse> {
+        match &self.shape.copy {
+            None => return put_bytes(self.out, digits.as_bytes()),
+            Some(options) if self.column > 0 => self.out.push(options.delimiter),
+            Some(_) => {}
+        }
+        self.out.extend_from_slice(digits.as_bytes());
+        Ok(())
     }
 }
 
@@ -317,9 +445,15 @@ pub(crate) fn put_field(
     value: &Value<'_>,
     zone: Option<&TimeZone>,
 ) -> Result<(), ErrorResponse> {
-    if value.is_null() {
-        out.extend_from_slice(&(-1_i32).to_be_bytes());
-        return Ok(());
+    match (kind, value) {
+        (_, Value::Null) => {
+            out.extend_from_slice(&(-1_i32).to_be_bytes());
+            return Ok(());
+        }
+        (Kind::Plain(Element::Text), Value::Text(text)) => {
+            return put_bytes(out, text.as_bytes());
+        }
+        _ => {}
     }
     let mut result = Ok(());
     wire::put_counted(out, |out| {
@@ -329,31 +463,12 @@ pub(crate) fn put_field(
     result
 }
 
-fn put_copy<'a, V: Into<Value<'a>>>(
-    out: &mut Vec<u8>,
-    shape: &Shape,
-    options: &CopyOptions,
-    values: impl IntoIterator<Item = V>,
-) -> Result<(), ErrorResponse> {
-    let count = shape.columns.len();
-    let binary = options.format() == CopyFormat::Binary;
-    if binary {
-        let count = i16::try_from(count).map_err(|_| too_large())?;
-        out.extend_from_slice(&count.to_be_bytes());
-    }
-    let mut values = values.into_iter();
-    for (i, (kind, _)) in shape.columns.iter().enumerate() {
-        let value = values.next().ok_or_else(wrong_count)?.into();
-        let zone = shape.zone.as_ref();
-        write::put(out, options, *kind, &value, zone, (i == 0, count))?;
-    }
-    if !binary {
-        out.push(b'\n');
-    }
-    match values.next() {
-        Some(_) => Err(wrong_count()),
-        None => Ok(()),
-    }
+fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), ErrorResponse> {
+    let length = i32::try_from(bytes.len()).map_err(|_| too_large())?;
+    out.reserve(bytes.len().saturating_add(4));
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(bytes);
+    Ok(())
 }
 
 /// An engine's mistake, and not the client's.

@@ -66,6 +66,14 @@ pub(crate) fn put(
     Ok(())
 }
 
+/// Whether a value of such characters may have to be escaped or quoted.
+pub(crate) fn may_escape(options: &CopyOptions, characters: &[u8]) -> bool {
+    let marks = [options.delimiter, options.quote];
+    options.format == CopyFormat::Binary
+        || characters.iter().any(|c| marks.contains(c))
+        || options.null.bytes().any(|b| characters.contains(&b))
+}
+
 /// Whether no byte is one of those; most texts have none, so it looks at many at once.
 fn has_none(text: &[u8], special: impl Fn(u8) -> bool) -> bool {
     let (chunks, rest) = text.as_chunks::<64>();
