@@ -12,24 +12,10 @@ mod common;
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use common::{Said, run};
+use common::{Said, example, run};
 use tempfile::TempDir;
-
-fn example(name: &str) -> PathBuf {
-    let mut path = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    let path = path.join("examples").join(name);
-    assert!(
-        path.exists(),
-        "{}: cargo build --examples makes it",
-        path.display()
-    );
-    path
-}
 
 /// An example that serves, ended when dropped.
 struct Serving {

@@ -44,11 +44,13 @@ impl Access {
     pub(crate) fn reload(&self) -> (Self, Result<bool, AccessError>) {
         let mut new = self.clone();
         let mut result = Ok(false);
-        if let Some(path) = self.rules.as_ref().and_then(|rules| rules.source()) {
+        let files = self.rules.as_ref().map(|rules| rules.files());
+        if let Some(files) = files
+            && let Some(path) = &files.source
+        {
             match AccessRules::load(path) {
                 Ok(rules) => {
-                    let changed = self.rules.as_ref().map(|r| r.fingerprint());
-                    if changed != Some(rules.fingerprint()) {
+                    if rules.files().fingerprint != files.fingerprint {
                         result = Ok(true);
                     }
                     new.rules = Some(Arc::new(rules));
@@ -59,10 +61,10 @@ impl Access {
                 }
             }
         }
-        if let Some(path) = self.maps.source() {
+        if let Some(path) = &self.maps.files().source {
             match IdentMaps::load(path) {
                 Ok(maps) => {
-                    if maps.fingerprint() != self.maps.fingerprint() {
+                    if maps.files().fingerprint != self.maps.files().fingerprint {
                         result = result.map(|_| true);
                     }
                     new.maps = Arc::new(maps);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::{AccessError, AccessFault, Place};
 use super::pattern::NamePattern;
-use super::tokens::{self, Line, Token};
+use super::tokens::{self, Files, Line, Token};
 
 /// Identity maps, as in pg_ident.conf: entries of a map's name, the name by which the system or
 /// a certificate knows somebody, and the user that this somebody may be. The first entry whose
@@ -44,9 +44,7 @@ use super::tokens::{self, Line, Token};
 #[derive(Clone, Debug, Default)]
 pub struct IdentMaps {
     entries: Vec<Entry>,
-    paths: Vec<PathBuf>,
-    source: Option<PathBuf>,
-    fingerprint: u64,
+    files: Files,
 }
 
 #[derive(Clone, Debug)]
@@ -140,19 +138,14 @@ impl IdentMaps {
     /// # Errors
     /// The first thing that is wrong, with its file and line.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, AccessError> {
-        let path = path.as_ref();
-        let mut maps = Self::from_lines(tokens::load(path)?)?;
-        maps.source = Some(path.into());
-        Ok(maps)
+        Self::from_lines(tokens::load(path.as_ref())?)
     }
 
     fn from_lines(lines: tokens::Lines) -> Result<Self, AccessError> {
         let entries = lines.lines.into_iter().map(Entry::from_line);
         Ok(Self {
             entries: entries.collect::<Result<_, _>>()?,
-            paths: lines.paths,
-            source: None,
-            fingerprint: lines.fingerprint,
+            files: lines.files,
         })
     }
 
@@ -171,16 +164,11 @@ impl IdentMaps {
     /// The files that were read or looked for.
     #[must_use]
     pub fn paths(&self) -> &[PathBuf] {
-        &self.paths
+        &self.files.paths
     }
 
-    /// The file to read anew.
-    pub(super) fn source(&self) -> Option<&Path> {
-        self.source.as_deref()
-    }
-
-    pub(super) fn fingerprint(&self) -> u64 {
-        self.fingerprint
+    pub(super) fn files(&self) -> &Files {
+        &self.files
     }
 
     /// The roles that a map speaks of.

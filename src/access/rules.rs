@@ -11,7 +11,7 @@ use super::address::{System, ThisSystem};
 use super::error::{AccessError, Place};
 use super::hba::{ConnectionType, Entry};
 use super::names::{NeedRole, Roles};
-use super::tokens::{self, Line, Token};
+use super::tokens::{self, Files, Line, Token};
 use crate::auth::AuthMethod;
 
 /// Who may come in, from where, to what, and by which method. The first rule that fits a login
@@ -36,9 +36,7 @@ use crate::auth::AuthMethod;
 #[derive(Clone, Debug, Default)]
 pub struct AccessRules {
     entries: Vec<Entry>,
-    paths: Vec<PathBuf>,
-    source: Option<PathBuf>,
-    fingerprint: u64,
+    files: Files,
 }
 
 /// One rule, as a line of pg_hba.conf. Until said otherwise it is for all users, all databases and
@@ -196,9 +194,7 @@ impl AccessRules {
     /// that this server does not have is an error: a rule left out would let the next one decide.
     pub fn load(path: impl AsRef<Path>) -> Result<Self, AccessError> {
         let path = path.as_ref();
-        let mut rules = Self::from_lines(path, tokens::load(path)?, &ThisSystem)?;
-        rules.source = Some(path.into());
-        Ok(rules)
+        Self::from_lines(path, tokens::load(path)?, &ThisSystem)
     }
 
     fn from_lines(
@@ -215,9 +211,7 @@ impl AccessRules {
             .map(|line| Entry::from_line(line, system));
         Ok(Self {
             entries: entries.collect::<Result<_, _>>()?,
-            paths: lines.paths,
-            source: None,
-            fingerprint: lines.fingerprint,
+            files: lines.files,
         })
     }
 
@@ -236,7 +230,7 @@ impl AccessRules {
     /// The files that were read or looked for.
     #[must_use]
     pub fn paths(&self) -> &[PathBuf] {
-        &self.paths
+        &self.files.paths
     }
 
     /// The first rule for connections over TLS only.
@@ -246,13 +240,8 @@ impl AccessRules {
         of_tls.map(|entry| &entry.place)
     }
 
-    /// The file to read anew.
-    pub(super) fn source(&self) -> Option<&Path> {
-        self.source.as_deref()
-    }
-
-    pub(super) fn fingerprint(&self) -> u64 {
-        self.fingerprint
+    pub(super) fn files(&self) -> &Files {
+        &self.files
     }
 
     /// The first rule that fits.

@@ -71,6 +71,14 @@ pub(super) struct Line {
 #[derive(Debug, Default)]
 pub(super) struct Lines {
     pub(super) lines: Vec<Line>,
+    pub(super) files: Files,
+}
+
+/// Where lines came from.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Files {
+    /// The file to read anew.
+    pub(super) source: Option<PathBuf>,
     /// All files and directories that were read or looked for.
     pub(super) paths: Vec<PathBuf>,
     /// Of all bytes that were read.
@@ -92,6 +100,7 @@ pub(super) fn load(path: &Path) -> Result<Lines, AccessError> {
             source,
         })?;
     tokenizer.file(&Arc::from(path), bytes, 0)?;
+    tokenizer.read.files.source = Some(path.to_owned());
     Ok(tokenizer.finish())
 }
 
@@ -116,14 +125,13 @@ struct Tokenizer {
 
 impl Tokenizer {
     fn finish(self) -> Lines {
-        Lines {
-            fingerprint: self.hasher.finish(),
-            ..self.read
-        }
+        let mut read = self.read;
+        read.files.fingerprint = self.hasher.finish();
+        read
     }
 
     fn read(&mut self, path: &Path) -> io::Result<Vec<u8>> {
-        self.read.paths.push(path.to_owned());
+        self.read.files.paths.push(path.to_owned());
         let mut bytes = Vec::new();
         // One more than allowed, so that what is too long is noticed.
         let limit = u64::try_from(self.left).unwrap_or(u64::MAX);
@@ -257,7 +265,7 @@ impl Tokenizer {
         let files = match directive {
             Directive::Include | Directive::IncludeIfExists => vec![path],
             Directive::IncludeDir => {
-                self.read.paths.push(path.clone());
+                self.read.files.paths.push(path.clone());
                 configuration_files(&path).map_err(|source| unreadable(&path, source))?
             }
         };

@@ -14,6 +14,7 @@ mod notifications;
 mod pg_server;
 mod protocol;
 mod rows;
+mod savepoints;
 mod session;
 mod settings;
 mod value;

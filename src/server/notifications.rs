@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_channel::{Receiver, Sender};
 
 use crate::error_response::{ErrorResponse, SqlState};
+use crate::server::savepoints::Savepoints;
 
 /// Payloads are shorter than this (PostgreSQL: `NOTIFY_PAYLOAD_MAX_LENGTH`).
 const MAX_PAYLOAD: usize = 8_000;
@@ -57,7 +58,8 @@ pub(super) struct Subscriber {
     letters: Vec<(Arc<str>, Arc<str>)>,
     /// The same letters: within a transaction each is sent once.
     known: BTreeSet<(Arc<str>, Arc<str>)>,
-    savepoints: Vec<(String, usize, usize)>,
+    /// How many actions and letters there were.
+    savepoints: Savepoints<(usize, usize)>,
 }
 
 #[derive(Debug)]
@@ -120,7 +122,7 @@ impl Subscriber {
             actions: Vec::new(),
             letters: Vec::new(),
             known: BTreeSet::new(),
-            savepoints: Vec::new(),
+            savepoints: Savepoints::default(),
         }
     }
 
@@ -223,24 +225,19 @@ impl Subscriber {
     }
 
     pub(super) fn savepoint(&mut self, name: &str) {
-        let (actions, letters) = (self.actions.len(), self.letters.len());
-        self.savepoints.push((name.to_owned(), actions, letters));
+        let stands = (self.actions.len(), self.letters.len());
+        self.savepoints.set(name, stands);
     }
 
     pub(super) fn release(&mut self, name: &str) {
-        if let Some(at) = self.savepoints.iter().rposition(|(n, ..)| n == name) {
-            self.savepoints.truncate(at);
-        }
+        self.savepoints.release(name);
     }
 
     pub(super) fn rollback_to(&mut self, name: &str) {
-        if let Some(at) = self.savepoints.iter().rposition(|(n, ..)| n == name) {
-            self.savepoints.truncate(at.saturating_add(1));
-            if let Some((_, actions, letters)) = self.savepoints.last() {
-                self.actions.truncate(*actions);
-                for letter in self.letters.drain(*letters..) {
-                    self.known.remove(&letter);
-                }
+        if let Some((actions, letters)) = self.savepoints.roll_back_to(name) {
+            self.actions.truncate(*actions);
+            for letter in self.letters.drain(*letters..) {
+                self.known.remove(&letter);
             }
         }
     }

@@ -16,7 +16,7 @@ pub mod sql;
 pub mod talk;
 
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -221,6 +221,20 @@ pub struct Said {
     pub ok: bool,
     pub out: String,
     pub err: String,
+}
+
+/// The binary of an example, built with the tests.
+pub fn example(name: &str) -> PathBuf {
+    let mut path = std::env::current_exe().unwrap();
+    path.pop();
+    path.pop();
+    let path = path.join("examples").join(name);
+    assert!(
+        path.exists(),
+        "{}: cargo build --examples makes it",
+        path.display()
+    );
+    path
 }
 
 pub fn run(command: &mut Command) -> Said {

@@ -1,6 +1,7 @@
 //! Reloading by itself, and when told by a signal.
 
 use super::*;
+use crate::common::example;
 
 /// Kubernetes keeps a secret behind two links and exchanges one of them.
 #[cfg(feature = "watch")]
@@ -55,20 +56,6 @@ fn await_certificate(door: &FrontDoor, place: &Place, generation: &Generation) {
         assert!(begun.elapsed() < PATIENCE, "{}", met.reason());
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// The example's binary, built with the tests.
-fn example(name: &str) -> PathBuf {
-    let mut path = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    let path = path.join("examples").join(name);
-    assert!(
-        path.exists(),
-        "{}: cargo build --examples makes it",
-        path.display()
-    );
-    path
 }
 
 #[test]

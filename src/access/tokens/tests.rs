@@ -138,7 +138,7 @@ fn files_stand_for_their_values_and_lines() {
     assert_eq!(shown(&lines), expected);
     assert!(lines.lines[2].place.to_string().ends_with("sub/a.conf:3"));
     assert_eq!(lines.lines[0].text, b"zero @users");
-    assert!(lines.paths.contains(&dir.path().join("nowhere")));
+    assert!(lines.files.paths.contains(&dir.path().join("nowhere")));
 }
 
 #[test]

@@ -5,12 +5,32 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
+use crate::auth::AuthMethod;
 use crate::error_response::{ErrorResponse, SqlState};
+use crate::login::{Login, ProtocolVersion, Startup};
 use crate::server::{
     Client, Column, CopyIn, CopyOptions, CopyOut, CopyRows, Database, DatabaseSession, Event,
     Portal, Prepared, RowFormat, Rows, SessionCommand, SessionContext, TransactionStatus, Type,
     Value,
 };
+
+/// Who uses it.
+pub(super) fn login() -> Login {
+    Login {
+        startup: Startup {
+            asked: ProtocolVersion::V3_0,
+            user: b"alice".to_vec(),
+            database: b"db".to_vec(),
+            options: None,
+            replication: None,
+            settings: Vec::new(),
+        },
+        version: ProtocolVersion::V3_0,
+        tls: None,
+        method: AuthMethod::Trust,
+        rule: None,
+    }
+}
 
 /// Statements, separated by `;`:
 /// - `rows N`: the numbers from 1 to N, as many at once as are wanted

@@ -5,10 +5,8 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use crate::auth::AuthMethod;
-use crate::login::{Login, ProtocolVersion, Startup};
 use crate::server::PgServerBuilder;
-use crate::server::session::engine::{Engine, Session};
+use crate::server::session::engine::{Engine, Session, login};
 use crate::server::session::{QuerySession, Turn};
 
 /// Any bytes, whole and in pieces: the answers are the same, the memory is bounded, and a session
@@ -32,21 +30,7 @@ fn open() -> QuerySession<Session> {
     let server = PgServerBuilder::new()
         .build(Arc::new(Engine::default()))
         .expect("a plain server needs nothing");
-    let login = Login {
-        startup: Startup {
-            asked: ProtocolVersion::V3_0,
-            user: b"alice".to_vec(),
-            database: b"db".to_vec(),
-            options: None,
-            replication: None,
-            settings: Vec::new(),
-        },
-        version: ProtocolVersion::V3_0,
-        tls: None,
-        method: AuthMethod::Trust,
-        rule: None,
-    };
-    let mut session = now(QuerySession::open(&server, &login)).expect("nothing to object to");
+    let mut session = now(QuerySession::open(&server, &login())).expect("nothing to object to");
     let greeting = answers(&mut session, &[]);
     // The cancel key is another each time.
     assert!(greeting.ends_with(b"Z\0\0\0\x05I"));

@@ -12,6 +12,7 @@ use jiff::tz::TimeZone;
 
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::format::datetime;
+use crate::server::savepoints::Savepoints;
 #[cfg(feature = "sqlite")]
 pub(crate) use known::SERVER_VERSION;
 use known::{Check, KNOWN, Known};
@@ -44,7 +45,8 @@ pub(crate) struct Registry {
     before: Option<Values>,
     /// What local ones go back to at the end of the transaction.
     local: BTreeMap<Name, Option<String>>,
-    savepoints: Vec<(String, Values, BTreeMap<Name, Option<String>>)>,
+    /// `now` and `local`.
+    savepoints: Savepoints<(Values, BTreeMap<Name, Option<String>>)>,
     zone: Option<TimeZone>,
 }
 
@@ -244,23 +246,18 @@ impl Registry {
     }
 
     pub(super) fn savepoint(&mut self, name: &str) {
-        let (now, local) = (self.now.clone(), self.local.clone());
-        self.savepoints.push((name.to_owned(), now, local));
+        let stands = (self.now.clone(), self.local.clone());
+        self.savepoints.set(name, stands);
     }
 
     pub(super) fn release(&mut self, name: &str) {
-        if let Some(at) = self.savepoints.iter().rposition(|(n, ..)| n == name) {
-            self.savepoints.truncate(at);
-        }
+        self.savepoints.release(name);
     }
 
     pub(super) fn rollback_to(&mut self, name: &str) {
-        if let Some(at) = self.savepoints.iter().rposition(|(n, ..)| n == name) {
-            self.savepoints.truncate(at.saturating_add(1));
-            if let Some((_, now, local)) = self.savepoints.last() {
-                (self.now, self.local) = (now.clone(), local.clone());
-                self.find_zone();
-            }
+        if let Some((now, local)) = self.savepoints.roll_back_to(name) {
+            (self.now, self.local) = (now.clone(), local.clone());
+            self.find_zone();
         }
     }
 

@@ -12,10 +12,8 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
 
 use super::{QuerySession, Turn, engine};
-use crate::AuthMethod;
-use crate::login::{Login, ProtocolVersion, Startup};
 use crate::server::{PgServer, PgServerBuilder};
-use engine::Engine;
+use engine::{Engine, login};
 
 /// The test engine never waits.
 fn now<T>(future: impl Future<Output = T>) -> T {
@@ -37,23 +35,6 @@ fn server() -> PgServer<Engine> {
     PgServerBuilder::new()
         .build(Arc::new(Engine::default()))
         .unwrap()
-}
-
-fn login() -> Login {
-    Login {
-        startup: Startup {
-            asked: ProtocolVersion::V3_0,
-            user: b"alice".to_vec(),
-            database: b"db".to_vec(),
-            options: None,
-            replication: None,
-            settings: Vec::new(),
-        },
-        version: ProtocolVersion::V3_0,
-        tls: None,
-        method: AuthMethod::Trust,
-        rule: None,
-    }
 }
 
 impl Client {
