@@ -65,6 +65,8 @@ sqlstates! {
     UNIQUE_VIOLATION = b"23505";
     /// 23514, check_violation.
     CHECK_VIOLATION = b"23514";
+    /// 2BP01, dependent_objects_still_exist.
+    DEPENDENT_OBJECTS_STILL_EXIST = b"2BP01";
     /// 25001, active_sql_transaction.
     ACTIVE_SQL_TRANSACTION = b"25001";
     /// 25006, read_only_sql_transaction.
@@ -101,12 +103,16 @@ sqlstates! {
     UNDEFINED_COLUMN = b"42703";
     /// 42704, undefined_object.
     UNDEFINED_OBJECT = b"42704";
+    /// 42710, duplicate_object.
+    DUPLICATE_OBJECT = b"42710";
     /// 42712, duplicate_alias.
     DUPLICATE_ALIAS = b"42712";
     /// 42803, grouping_error.
     GROUPING_ERROR = b"42803";
     /// 42804, datatype_mismatch.
     DATATYPE_MISMATCH = b"42804";
+    /// 42830, invalid_foreign_key.
+    INVALID_FOREIGN_KEY = b"42830";
     /// 42809, wrong_object_type.
     WRONG_OBJECT_TYPE = b"42809";
     /// 42846, cannot_coerce.
@@ -139,6 +145,8 @@ sqlstates! {
     PROGRAM_LIMIT_EXCEEDED = b"54000";
     /// 54001, statement_too_complex.
     STATEMENT_TOO_COMPLEX = b"54001";
+    /// 55006, object_in_use.
+    OBJECT_IN_USE = b"55006";
     /// 55000, object_not_in_prerequisite_state.
     OBJECT_NOT_IN_PREREQUISITE_STATE = b"55000";
     /// 55P02, cant_change_runtime_param.

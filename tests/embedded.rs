@@ -122,7 +122,7 @@ fn tables_constraints_and_changes() {
                 ("alter table p add column extra int4 default 7", ""),
                 ("alter table p rename column extra to more", ""),
                 ("select more from p where id = 2", "7"),
-                ("alter table p alter column more type text", "0A000"),
+                ("alter table p alter column more type text; select more || '!' from p where id = 2", "7!"),
                 ("create table p(x int)", "42P07"),
                 ("create table q(x int, x int)", "42701"),
                 ("create table q(x nope)", "42704"),

@@ -1,5 +1,7 @@
 //! What a client may do to the server that holds its database.
 
+use std::cell::Cell;
+
 use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::{Connection, Result};
@@ -11,6 +13,7 @@ const PRAGMAS: &[&str] = &[
     "compile_options",
     "data_version",
     "database_list",
+    "defer_foreign_keys",
     "foreign_key_check",
     "foreign_key_list",
     "foreign_keys",
@@ -41,6 +44,29 @@ pub(super) fn confine(connection: &mut Connection) -> Result<()> {
     connection.authorizer(Some(|context: AuthContext<'_>| decide(&context.action)))
 }
 
+thread_local! {
+    static SCHEMA: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Lets this thread write to SQLite's own table of the schema while `work` lasts.
+pub(super) fn with_schema<T>(
+    connection: &Connection,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<T> {
+    let defensive = |on| connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, on);
+    defensive(false)?;
+    SCHEMA.set(true);
+    let done = connection
+        .execute_batch("PRAGMA writable_schema=ON")
+        .and_then(|()| work());
+    // The schema is read anew with it.
+    let closed = connection.execute_batch("PRAGMA writable_schema=RESET");
+    SCHEMA.set(false);
+    defensive(true)?;
+    let done = done?;
+    closed.map(|()| done)
+}
+
 fn decide(action: &AuthAction<'_>) -> Authorization {
     match action {
         // VACUUM attaches a nameless temporary database, and the catalogs are in memory. A name
@@ -49,6 +75,11 @@ fn decide(action: &AuthAction<'_>) -> Authorization {
             filename: "" | ":memory:",
         } => Authorization::Allow,
         AuthAction::Attach { .. } | AuthAction::Unknown { .. } => Authorization::Deny,
+        AuthAction::Pragma { pragma_name, .. }
+            if SCHEMA.get() && *pragma_name == "writable_schema" =>
+        {
+            Authorization::Allow
+        }
         AuthAction::Pragma { pragma_name, .. }
             if !PRAGMAS.contains(&pragma_name.to_ascii_lowercase().as_str()) =>
         {

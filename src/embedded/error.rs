@@ -21,6 +21,12 @@ const CODES: &[(i32, SqlState, &str)] = &[
         SqlState::FOREIGN_KEY_VIOLATION,
         "insert, update or delete violates foreign key constraint",
     ),
+    // RESTRICT. There are no triggers but those of foreign keys.
+    (
+        ffi::SQLITE_CONSTRAINT_TRIGGER,
+        SqlState::FOREIGN_KEY_VIOLATION,
+        "insert, update or delete violates foreign key constraint",
+    ),
     (
         ffi::SQLITE_CONSTRAINT_DATATYPE,
         SqlState::DATATYPE_MISMATCH,
@@ -148,6 +154,22 @@ pub(super) fn respond(error: &Error, schema: Option<&SqliteSchema<'_>>) -> Error
     fault(error).respond(None::<&Script>)
 }
 
+/// The error of a statement that was run, which may be asked for more.
+pub(super) fn respond_to(
+    error: &Error,
+    schema: &SqliteSchema<'_>,
+    statement: &rusqlite::Statement<'_>,
+) -> ErrorResponse {
+    let extended = error.sqlite_error().map(|e| e.extended_code);
+    if extended == Some(ffi::SQLITE_CONSTRAINT_FOREIGNKEY)
+        && let Some(sql) = statement.expanded_sql()
+        && let Some(answer) = schema.violated_key(&sql)
+    {
+        return answer;
+    }
+    respond(error, Some(schema))
+}
+
 /// `UNIQUE constraint failed: t.a, t.b` and the like, in PostgreSQL's words.
 fn constraint(message: &str, schema: &SqliteSchema<'_>) -> Option<ErrorResponse> {
     let (kind, what) = message.split_once(" constraint failed: ")?;
@@ -191,13 +213,19 @@ fn constraint(message: &str, schema: &SqliteSchema<'_>) -> Option<ErrorResponse>
             SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
             "integer out of range",
         )),
-        "CHECK" => Some(
-            ErrorResponse::error(
+        "CHECK" => Some(match schema.table_of_check(what) {
+            Some(table) => ErrorResponse::error(
+                SqlState::CHECK_VIOLATION,
+                format!("new row for relation \"{table}\" violates check constraint \"{what}\""),
+            )
+            .with_table("public", table)
+            .with_constraint(what),
+            None => ErrorResponse::error(
                 SqlState::CHECK_VIOLATION,
                 format!("new row violates check constraint \"{what}\""),
             )
             .with_constraint(what),
-        ),
+        }),
         _ => None,
     }
 }

@@ -14,9 +14,11 @@ mod number;
 mod place;
 mod portal;
 mod schema;
+mod steps;
 mod thread;
 mod transaction;
 mod value;
+mod violation;
 mod worker;
 
 use std::path::Path;

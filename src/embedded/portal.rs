@@ -10,7 +10,7 @@ use rusqlite::{CachedStatement, Connection};
 use sqlparser::ast::Statement;
 
 use crate::embedded::dialect::{Output, Script, Translated, Ty};
-use crate::embedded::error::respond;
+use crate::embedded::error::{respond, respond_to};
 use crate::embedded::schema::SqliteSchema;
 use crate::embedded::{convert, value};
 use crate::error_response::ErrorResponse;
@@ -111,9 +111,8 @@ impl Copying {
                     .raw_bind_parameter(number, kept)
                     .map_err(|e| respond(&e, None))?;
             }
-            statement
-                .raw_execute()
-                .map_err(|e| respond(&e, Some(schema)))?;
+            let done = statement.raw_execute();
+            done.map_err(|e| respond_to(&e, schema, &statement))?;
             self.count = self.count.saturating_add(1);
         }
         Ok(())
@@ -192,8 +191,13 @@ impl<'c> Running<'c> {
                 }
                 return Ok(false);
             }
-            let Some(row) = rows.next().map_err(|e| respond(&e, Some(schema)))? else {
-                break;
+            let row = match rows.next() {
+                Ok(Some(row)) => row,
+                Ok(None) => break,
+                Err(error) => {
+                    drop(rows);
+                    return Err(respond_to(&error, schema, &self.statement));
+                }
             };
             self.rows.push_fields(|i, field| {
                 // EXPLAIN QUERY PLAN has its text in the fourth column.

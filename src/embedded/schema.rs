@@ -9,10 +9,12 @@ use rusqlite::{Connection, MAIN_DB, OptionalExtension, TransactionState};
 use crate::embedded::catalog;
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{
-    Fault, NOT_NULL_KEY, Schema, Table, TableColumn, VIEW_TYPES, quote,
+    COMMENTS, Fault, Index, NOT_NULL_KEY, PRIMARY_MARK, Schema, Table, TableColumn, UNIQUE_MARK,
+    VIEW_TYPES, foreign_key_name, quote,
 };
 use crate::embedded::error::fault;
-use crate::error_response::SqlState;
+use crate::embedded::violation;
+use crate::error_response::{ErrorResponse, SqlState};
 
 /// Tables remembered, at most.
 const MAX_CACHE: usize = 1_000;
@@ -141,8 +143,65 @@ impl<'c> SqliteSchema<'c> {
             .optional()
     }
 
+    /// The foreign key that a statement violates.
+    pub(super) fn violated_key(&self, sql: &str) -> Option<ErrorResponse> {
+        violation::of_statement(self.connection, sql, |table, columns| {
+            let found = self.find("main", table).ok().flatten();
+            found
+                .and_then(|t| foreign_key_name(&t.definition, columns))
+                .unwrap_or_else(|| format!("{table}_{}_fkey", columns.join("_")))
+        })
+    }
+
+    /// The one table with a check of that name.
+    pub(super) fn table_of_check(&self, name: &str) -> Option<String> {
+        let found = self.strings(
+            "SELECT name FROM main.sqlite_schema WHERE type='table' AND instr(sql, ?1)",
+            &format!("CONSTRAINT {} CHECK", quote(name)),
+        );
+        match found.ok()?.as_slice() {
+            [table] => Some(table.clone()),
+            _ => None,
+        }
+    }
+
+    fn strings(&self, sql: &str, argument: &str) -> rusqlite::Result<Vec<String>> {
+        self.connection
+            .prepare_cached(sql)?
+            .query_map([argument], |r| r.get(0))?
+            .collect()
+    }
+
+    pub(super) fn indexes_of(&self, database: &str, table: &str) -> rusqlite::Result<Vec<Index>> {
+        let mut list = self.connection.prepare_cached(&format!(
+            "SELECT l.name, l.\"unique\", l.partial, s.sql FROM pragma_index_list(?1, ?2) l \
+             LEFT JOIN \"{database}\".sqlite_schema s ON s.type='index' AND s.name=l.name"
+        ))?;
+        let mut columns = self.connection.prepare_cached(
+            "SELECT name FROM pragma_index_xinfo(?1, ?2) WHERE key ORDER BY seqno",
+        )?;
+        let mut all: Vec<Index> = list
+            .query_map([table, database], |r| {
+                let (unique, partial): (bool, bool) = (r.get(1)?, r.get(2)?);
+                Ok(Index {
+                    name: r.get(0)?,
+                    unique: unique && !partial,
+                    sql: r.get(3)?,
+                    columns: Vec::new(),
+                    constraint: false,
+                })
+            })?
+            .collect::<rusqlite::Result<_>>()?;
+        for index in &mut all {
+            let names = columns.query_map([&index.name, database], |r| r.get(0))?;
+            index.columns = names.collect::<rusqlite::Result<_>>()?;
+            index.constraint = marked(index, UNIQUE_MARK) || marked(index, PRIMARY_MARK);
+        }
+        Ok(all)
+    }
+
     fn read(&self, database: &'static str, name: &str) -> rusqlite::Result<Option<Table>> {
-        if name.starts_with("sqlite_") {
+        if name.starts_with("sqlite_") || name.starts_with("pgtls_") {
             return Ok(None);
         }
         if matches!(database, "pg_catalog" | "information_schema") {
@@ -204,7 +263,17 @@ impl<'c> SqliteSchema<'c> {
             column.not_null |= column.counts || column.key && sql.contains(NOT_NULL_KEY);
         }
         let system = database == "pg_catalog" || database == "information_schema";
+        if keys == 0 && !view && !system {
+            let indexes = self.indexes_of(database, name)?;
+            let primary = indexes.iter().find(|i| marked(i, PRIMARY_MARK));
+            for column in &mut columns {
+                let named = Some(column.name.clone());
+                column.key = primary.is_some_and(|i| i.columns.contains(&named));
+            }
+        }
         Ok(Some(Table {
+            database,
+            definition: sql,
             sql: format!("\"{database}\".{}", quote(name)),
             name: name.to_owned(),
             view,
@@ -212,6 +281,11 @@ impl<'c> SqliteSchema<'c> {
             columns,
         }))
     }
+}
+
+/// Whether the text of an index has this mark.
+fn marked(index: &Index, mark: &str) -> bool {
+    index.sql.as_ref().is_some_and(|sql| sql.contains(mark))
 }
 
 /// The columns' types, which a view carries in a comment.
@@ -256,6 +330,53 @@ impl Schema for SqliteSchema<'_> {
             )
             .and_then(|mut s| s.exists([name]));
         found.map_err(|e| fault(&e))
+    }
+
+    fn index_text(&self, name: &str) -> Result<Option<(String, String)>, Fault> {
+        self.connection
+            .prepare_cached(
+                "SELECT 'main', sql FROM main.sqlite_schema WHERE type='index' AND name=?1 \
+                 UNION ALL SELECT 'temp', sql FROM temp.sqlite_schema WHERE type='index' AND name=?1",
+            )
+            .and_then(|mut s| {
+                s.query_row([name], |r| Ok((r.get(0)?, r.get::<_, Option<String>>(1)?)))
+                    .optional()
+            })
+            .map(|found| found.and_then(|(database, sql)| Some((database, sql?))))
+            .map_err(|e| fault(&e))
+    }
+
+    fn indexes(&self, table: &Table) -> Result<Vec<Index>, Fault> {
+        self.indexes_of(table.database, &table.name)
+            .map_err(|e| fault(&e))
+    }
+
+    fn referencing(&self, table: &str) -> Result<Vec<String>, Fault> {
+        self.strings(
+            "SELECT DISTINCT s.name FROM main.sqlite_schema s, pragma_foreign_key_list(s.name, 'main') f \
+             WHERE s.type='table' AND f.\"table\"=?1 COLLATE NOCASE",
+            table,
+        )
+        .map_err(|e| fault(&e))
+    }
+
+    fn views(&self) -> Result<Vec<(String, String)>, Fault> {
+        let read = || -> rusqlite::Result<Vec<(String, String)>> {
+            self.connection
+                .prepare_cached("SELECT name, sql FROM main.sqlite_schema WHERE type='view'")?
+                .query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?
+                .collect()
+        };
+        read().map_err(|e| fault(&e))
+    }
+
+    fn has_comments(&self) -> Result<bool, Fault> {
+        self.strings(
+            "SELECT name FROM main.sqlite_schema WHERE type='table' AND name=?1",
+            COMMENTS,
+        )
+        .map(|found| !found.is_empty())
+        .map_err(|e| fault(&e))
     }
 
     fn use_catalog(&self) {

@@ -9,16 +9,16 @@ use sqlparser::ast::Statement;
 
 use crate::embedded::catalog::{self, Facts};
 use crate::embedded::dialect::{
-    Copy, Names, Output, Plan, Script, Translated, no_cursor, quote, translate,
+    Copy, Names, Output, Plan, Script, Step, Translated, no_cursor, quote, translate,
 };
-use crate::embedded::error::respond;
+use crate::embedded::error::{respond, respond_to};
 use crate::embedded::portal::{
     Batch, Begun, Copying, Fetching, Portal, PreparedStatement, Running, Source, bind,
 };
 use crate::embedded::schema::SqliteSchema;
 use crate::embedded::transaction::{Intent, Transaction};
 use crate::embedded::value;
-use crate::embedded::{context, lock};
+use crate::embedded::{context, lock, steps};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{
     Column, CopyIn, CopyOut, CopyRows, Event, RowFormat, Scope, SessionCommand, Type, Value,
@@ -134,6 +134,11 @@ impl<'c> Worker<'c> {
         lock::begin_statement(self.facts.info.context.lock_timeout());
     }
 
+    /// Whether no statement is between its first row and its last.
+    fn is_quiet(&self) -> bool {
+        self.cursors.is_empty() && self.portals.values().all(|p| p.running.is_none())
+    }
+
     /// What the transaction has to be for this plan; true if the schema may be another now.
     fn prepare_transaction(&mut self, plan: &Plan) -> Result<bool, ErrorResponse> {
         let Some(intent) = plan.intent() else {
@@ -142,8 +147,7 @@ impl<'c> Worker<'c> {
         if intent == Intent::Write {
             self.may_write(plan.verb())?;
         }
-        let quiet = self.cursors.is_empty() && self.portals.values().all(|p| p.running.is_none());
-        if !quiet || !self.transaction.is_open() {
+        if !self.is_quiet() || !self.transaction.is_open() {
             return Ok(false);
         }
         let level = self.facts.info.context.setting("transaction_isolation");
@@ -369,12 +373,19 @@ impl<'c> Worker<'c> {
                 events.push(Event::Complete(format!("SELECT {count}")));
                 self.end_single(together)?;
             }
-            Plan::Schema { sql, tag } => {
-                if together || sql.len() > 1 {
+            Plan::Schema { steps, tag } => {
+                let defines = steps.iter().any(|s| matches!(s, Step::Define { .. }));
+                if defines && !self.is_quiet() {
+                    return Err(ErrorResponse::error(
+                        SqlState::OBJECT_IN_USE,
+                        format!("cannot {tag} because of active queries in this session"),
+                    ));
+                }
+                if together || steps.len() > 1 || defines {
                     self.begin_implicit()?;
                 }
-                for sql in sql {
-                    self.write(sql, &[])?;
+                for step in steps {
+                    steps::run(self.connection, &self.schema, step)?;
                 }
                 self.end_single(together)?;
                 complete(events, tag);
@@ -494,8 +505,8 @@ impl<'c> Worker<'c> {
                 events.extend(command.run(context, format.unwrap_or(&text))?);
             }
             Plan::Copy(copy) => return self.copy(copy, together, events),
-            Plan::Nothing { tag, notice } => {
-                if let Some(text) = notice {
+            Plan::Nothing { tag, notices } => {
+                for text in notices {
                     events.push(Event::Notice(ErrorResponse::notice(text.clone())));
                 }
                 complete(events, tag);
@@ -682,12 +693,13 @@ impl<'c> Worker<'c> {
 
     /// Runs a statement that gives no rows; how many it changed.
     fn write(&self, sql: &str, parameters: &[Kept]) -> Result<usize, ErrorResponse> {
-        let run = || {
-            let mut statement = self.connection.prepare_cached(sql)?;
-            bind(&mut statement, parameters)?;
-            statement.raw_execute()
-        };
-        run().map_err(|e| respond(&e, Some(&self.schema)))
+        let mut statement = self
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut s| bind(&mut s, parameters).map(|()| s))
+            .map_err(|e| respond(&e, Some(&self.schema)))?;
+        let done = statement.raw_execute();
+        done.map_err(|e| respond_to(&e, &self.schema, &statement))
     }
 
     fn begin_implicit(&mut self) -> Result<(), ErrorResponse> {

@@ -8,7 +8,9 @@ use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
 
 use crate::embedded::catalog::{FIRST_OID, Facts, OWNER, insert};
-use crate::embedded::dialect::{NOT_NULL_KEY, Table, types};
+use crate::embedded::dialect::{
+    NOT_NULL_KEY, PRIMARY_MARK, Table, UNIQUE_MARK, constraint_name, types,
+};
 use crate::embedded::schema::SqliteSchema;
 
 /// Everything that is written anew.
@@ -105,6 +107,7 @@ pub(super) fn fill(
         for row in rows {
             let object = row?;
             let internal = object.name.starts_with("sqlite_") && object.kind != "index"
+                || object.name.starts_with("pgtls_")
                 || object.table.starts_with("sqlite_");
             if !internal {
                 fill.objects.push(object);
@@ -381,12 +384,19 @@ impl Fill<'_> {
         for row in rows {
             let (name, unique, origin, partial) = row?;
             let columns = self.index_columns(object, &name)?;
+            let found = objects
+                .iter()
+                .find(|o| o.kind == "index" && o.name == name && o.database == object.database);
+            let text = found.and_then(|o| o.sql.as_deref()).unwrap_or_default();
             let kind = match origin.as_str() {
                 "pk" => Some("p"),
                 "u" => Some("u"),
+                _ if text.contains(PRIMARY_MARK) => Some("p"),
+                _ if text.contains(UNIQUE_MARK) => Some("u"),
                 _ => None,
             };
             let shown = match kind {
+                _ if origin == "c" => name.clone(),
                 None => name.clone(),
                 Some(kind) => create
                     .and_then(|c| constraint_name(c, kind, &columns))
@@ -395,9 +405,6 @@ impl Fill<'_> {
                         _ => format!("{}_{}_key", object.name, columns.join("_")),
                     }),
             };
-            let found = objects
-                .iter()
-                .find(|o| o.kind == "index" && o.name == name && o.database == object.database);
             let oid = match found {
                 Some(found) => found.oid,
                 None => self.number(),
@@ -834,44 +841,4 @@ fn checks(create: &CreateTable) -> Vec<(String, String)> {
         }
     }
     found
-}
-
-/// The name that a key's constraint was given.
-fn constraint_name(create: &CreateTable, kind: &str, columns: &[String]) -> Option<String> {
-    for column in &create.columns {
-        if columns != [column.name.value.clone()] {
-            continue;
-        }
-        for option in &column.options {
-            let same = matches!(
-                (&option.option, kind),
-                (ColumnOption::PrimaryKey(_), "p")
-                    | (ColumnOption::Unique(_), "u")
-                    | (ColumnOption::ForeignKey(_), "f")
-            );
-            if same && let Some(name) = &option.name {
-                return Some(name.value.clone());
-            }
-        }
-    }
-    create.constraints.iter().find_map(|constraint| {
-        let keys = |columns: &[sqlparser::ast::IndexColumn]| -> Vec<String> {
-            columns
-                .iter()
-                .map(|c| c.column.expr.to_string().trim_matches('"').to_owned())
-                .collect()
-        };
-        let (word, name, names) = match constraint {
-            TableConstraint::PrimaryKey(key) => ("p", &key.name, keys(&key.columns)),
-            TableConstraint::Unique(key) => ("u", &key.name, keys(&key.columns)),
-            TableConstraint::ForeignKey(key) => (
-                "f",
-                &key.name,
-                key.columns.iter().map(|c| c.value.clone()).collect(),
-            ),
-            _ => return None,
-        };
-        let name = name.as_ref()?;
-        (word == kind && names == columns).then(|| name.value.clone())
-    })
 }

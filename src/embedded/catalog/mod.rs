@@ -6,7 +6,7 @@ mod system;
 
 use rusqlite::Connection;
 
-use crate::embedded::dialect::types;
+use crate::embedded::dialect::{COMMENTS, types};
 use crate::embedded::schema::SqliteSchema;
 pub(super) use system::Facts;
 
@@ -117,6 +117,27 @@ fn refill(
         connection.execute(
             "INSERT INTO pg_catalog.pgtls_filled VALUES (?1, ?2)",
             version,
+        )?;
+    }
+    comments(connection)
+}
+
+/// Comments change while the schema stays.
+fn comments(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM pg_catalog.pg_description", [])?;
+    let there = connection
+        .prepare_cached("SELECT 1 FROM main.sqlite_schema WHERE name=?1")?
+        .exists([COMMENTS])?;
+    if there {
+        connection.execute(
+            &format!(
+                "INSERT INTO pg_catalog.pg_description(objoid,classoid,objsubid,description) \
+                 SELECT c.oid, 1259, coalesce(a.attnum, 0), m.comment FROM main.{COMMENTS} m \
+                 JOIN pg_catalog.pg_class c ON c.relname=m.object AND c.oid>={FIRST_OID} \
+                 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid=c.oid AND a.attname=m.sub \
+                 WHERE m.sub='' OR a.attnum IS NOT NULL"
+            ),
+            [],
         )?;
     }
     Ok(())

@@ -65,6 +65,37 @@ impl Translator<'_> {
         )
     }
 
+    /// The comment on an object, or on a column of it.
+    fn description(&mut self, name: &str, arguments: &[Sql]) -> Result<Option<Sql>, Fault> {
+        let (sub, catalog) = match (name, arguments) {
+            ("col_description", [_, column]) => {
+                let column = self.implicit(column.clone(), &Type::INT4.into())?;
+                (column.text, String::new())
+            }
+            ("obj_description", [_]) => ("0".into(), String::new()),
+            ("obj_description", [_, catalog]) => {
+                let catalog = self.settle_as(catalog.clone(), &Type::NAME)?;
+                let classes = "SELECT oid FROM \"pg_catalog\".pg_class WHERE relnamespace=11";
+                let text = catalog.text;
+                (
+                    "0".into(),
+                    format!(" AND classoid=({classes} AND relname={text})"),
+                )
+            }
+            _ => return Ok(None),
+        };
+        let Some(object) = arguments.first() else {
+            return Ok(None);
+        };
+        self.schema.use_catalog();
+        let object = self.implicit(object.clone(), &Type::OID.into())?.text;
+        let text = format!(
+            "(SELECT description FROM \"pg_catalog\".pg_description \
+             WHERE objoid={object} AND objsubid={sub}{catalog} LIMIT 1)"
+        );
+        Ok(Some(Sql::new(text, Type::TEXT)))
+    }
+
     /// `pg_get_indexdef` and the like, which are kept ready.
     pub(super) fn definition(
         &mut self,
@@ -76,6 +107,7 @@ impl Translator<'_> {
         };
         match name {
             "pg_get_indexdef" | "pg_get_constraintdef" | "pg_get_viewdef" => {}
+            "col_description" | "obj_description" => return self.description(name, arguments),
             "to_regtype" => {
                 let text = self.implicit(object.clone(), &Type::TEXT.into())?.text;
                 return Ok(Some(Sql::new(

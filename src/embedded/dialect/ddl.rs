@@ -1,32 +1,36 @@
-//! CREATE, ALTER, DROP.
+//! CREATE TABLE, INDEX and VIEW.
 
 use postgres_types::Type;
 use sqlparser::ast::{
-    AlterTable, AlterTableOperation, ColumnDef, ColumnOption, ConstraintCharacteristics,
-    CreateIndex, CreateTable, CreateView, DeferrableInitial, Expr, ForeignKeyConstraint,
-    GeneratedAs, Ident, IndexColumn, ObjectName, ObjectType, RenameTableNameKind, TableConstraint,
-    Truncate, TruncateIdentityOption,
+    ColumnDef, ColumnOption, ConstraintCharacteristics, CreateIndex, CreateTable, CreateView,
+    DeferrableInitial, Expr, ForeignKeyConstraint, GeneratedAs, Ident, IndexColumn, ObjectName,
+    TableConstraint,
 };
 
+use crate::embedded::dialect::definition::{Step, UNIQUE_MARK};
 use crate::embedded::dialect::dml::own_name;
 use crate::embedded::dialect::expr::Translator;
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{Place, Relation, RelationColumn, Scope, fold, object};
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::{Fault, Output, literal, quote};
+use crate::embedded::dialect::{Fault, Output, quote};
 use crate::error_response::SqlState;
 
 /// A column that is to be.
-struct NewColumn {
-    name: String,
-    ty: Ty,
-    serial: bool,
+pub(super) struct NewColumn {
+    pub(super) name: String,
+    pub(super) ty: Ty,
+    pub(super) serial: bool,
 }
+
+/// Unique constraints that are to be: name and columns.
+#[derive(Default)]
+pub(super) struct Uniques(pub(super) Vec<(String, Vec<String>)>);
 
 /// How a view says its columns' types: SQLite keeps a statement's comments.
 pub(in crate::embedded) const VIEW_TYPES: &str = "/*pgtls ";
 
-fn already(name: &str) -> Fault {
+pub(super) fn already(name: &str) -> Fault {
     Fault::new(
         SqlState::DUPLICATE_TABLE,
         format!("relation \"{name}\" already exists"),
@@ -75,6 +79,7 @@ impl Translator<'_> {
         }
         let key: Vec<String> = key.map(|(k, _)| k).unwrap_or_default();
         let mut parts = Vec::new();
+        let mut uniques = Uniques::default();
         for (definition, column) in create.columns.iter().zip(&columns) {
             if column.serial && key != [column.name.clone()] {
                 return Err(Fault::unsupported(
@@ -82,13 +87,25 @@ impl Translator<'_> {
                 )
                 .at_name(&definition.name));
             }
-            parts.push(self.new_column(&name, definition, column, &scope)?);
+            parts.push(self.new_column(&name, definition, column, &scope, &mut uniques)?);
         }
         for constraint in &create.constraints {
-            parts.extend(self.constraint(&name, constraint, &columns, &scope)?);
+            parts.extend(self.constraint(&name, constraint, &columns, &scope, &mut uniques)?);
+        }
+        let mut steps = vec![Step::Sql(format!(
+            "CREATE TABLE {target}({})",
+            parts.join(",")
+        ))];
+        for (index, columns) in &uniques.0 {
+            steps.push(Step::Sql(format!(
+                "CREATE UNIQUE INDEX \"{namespace}\".{} {UNIQUE_MARK} ON {}({})",
+                quote(index),
+                quote(&name),
+                list(columns)
+            )));
         }
         Ok(Plan::Schema {
-            sql: vec![format!("CREATE TABLE {target}({})", parts.join(","))],
+            steps,
             tag: "CREATE TABLE".into(),
         })
     }
@@ -111,7 +128,7 @@ impl Translator<'_> {
         })
     }
 
-    fn new_columns(&self, definitions: &[ColumnDef]) -> Result<Vec<NewColumn>, Fault> {
+    pub(super) fn new_columns(&self, definitions: &[ColumnDef]) -> Result<Vec<NewColumn>, Fault> {
         let mut columns: Vec<NewColumn> = Vec::new();
         for definition in definitions {
             let name = fold(&definition.name);
@@ -147,12 +164,13 @@ impl Translator<'_> {
         Ok(columns)
     }
 
-    fn new_column(
+    pub(super) fn new_column(
         &mut self,
         table: &str,
         definition: &ColumnDef,
         column: &NewColumn,
         scope: &Scope<'_>,
+        uniques: &mut Uniques,
     ) -> Result<String, Fault> {
         let name = quote(&column.name);
         if column.serial {
@@ -187,12 +205,7 @@ impl Translator<'_> {
             }
             return Ok(text);
         }
-        let collation = match column.ty.kind {
-            Type::NUMERIC => " COLLATE pg_numeric",
-            Type::INTERVAL => " COLLATE pg_interval",
-            _ => "",
-        };
-        let mut text = format!("{name} {}{collation}", types::declaration(&column.ty)?);
+        let mut text = format!("{name} {}", declared_as(&column.ty)?);
         for option in &definition.options {
             let named = |default: &str| {
                 let name = option
@@ -215,9 +228,10 @@ impl Translator<'_> {
                     text.push_str(&format!(" NOT NULL{constraint} PRIMARY KEY{defer}"));
                 }
                 ColumnOption::Unique(unique) => {
-                    let constraint = named(&format!("{table}_{}_key", column.name));
-                    let defer = deferrable(unique.characteristics.as_ref(), false)?;
-                    text.push_str(&format!("{constraint} UNIQUE{defer}"));
+                    deferrable(unique.characteristics.as_ref(), false)?;
+                    let given = option.name.as_ref().or(unique.name.as_ref());
+                    let base = format!("{table}_{}_key", column.name);
+                    self.unique(given, &base, vec![column.name.clone()], uniques)?;
                 }
                 ColumnOption::Check(check) => {
                     let constraint = named(&format!("{table}_{}_check", column.name));
@@ -226,7 +240,7 @@ impl Translator<'_> {
                 }
                 ColumnOption::ForeignKey(key) => {
                     text.push_str(&named(&format!("{table}_{}_fkey", column.name)));
-                    text.push_str(&references(key)?);
+                    text.push_str(&self.references(key, table, 1)?);
                 }
                 ColumnOption::Generated {
                     generation_expr: Some(expr),
@@ -254,12 +268,13 @@ impl Translator<'_> {
         Ok(text)
     }
 
-    fn constraint(
+    pub(super) fn constraint(
         &mut self,
         table: &str,
         constraint: &TableConstraint,
         columns: &[NewColumn],
         scope: &Scope<'_>,
+        uniques: &mut Uniques,
     ) -> Result<Option<String>, Fault> {
         let named = |name: &Option<Ident>, default: String| {
             let name = name.as_ref().map_or(default, fold);
@@ -290,9 +305,10 @@ impl Translator<'_> {
             }
             TableConstraint::Unique(unique) => {
                 let names = index_columns(&unique.columns, columns)?;
-                let constraint = named(&unique.name, format!("{table}_{}_key", names.join("_")));
-                let defer = deferrable(unique.characteristics.as_ref(), false)?;
-                format!("{constraint} UNIQUE ({}){defer}", list(&names))
+                deferrable(unique.characteristics.as_ref(), false)?;
+                let base = format!("{table}_{}_key", names.join("_"));
+                self.unique(unique.name.as_ref(), &base, names, uniques)?;
+                return Ok(None);
             }
             TableConstraint::Check(check) => {
                 let constraint = named(&check.name, format!("{table}_check"));
@@ -305,11 +321,126 @@ impl Translator<'_> {
                 format!(
                     "{constraint} FOREIGN KEY ({}){}",
                     list(&names),
-                    references(key)?
+                    self.references(key, table, names.len())?
                 )
             }
             other => return Err(Fault::unsupported(format!("the constraint {other}"))),
         }))
+    }
+
+    /// Unique constraints are indexes of their own, so that they can be dropped.
+    fn unique(
+        &self,
+        given: Option<&Ident>,
+        base: &str,
+        columns: Vec<String>,
+        uniques: &mut Uniques,
+    ) -> Result<(), Fault> {
+        let name = match given {
+            Some(name) => fold(name),
+            None => {
+                let mut name = self.free_index_name(base)?;
+                let mut number = 0_u32;
+                while uniques.0.iter().any(|(taken, _)| *taken == name) {
+                    number = number.saturating_add(1);
+                    name = format!("{base}{number}");
+                }
+                name
+            }
+        };
+        uniques.0.push((name, columns));
+        Ok(())
+    }
+
+    /// REFERENCES, to a key that is there.
+    pub(super) fn references(
+        &self,
+        key: &ForeignKeyConstraint,
+        own: &str,
+        width: usize,
+    ) -> Result<String, Fault> {
+        let table = own_name(&key.foreign_table)?;
+        let names: Vec<String> = key.referred_columns.iter().map(fold).collect();
+        // Its own table may be yet to come.
+        if table != own {
+            self.check_referred(&key.foreign_table, &names, width)?;
+        }
+        let mut text = format!(" REFERENCES {}", quote(&table));
+        if !names.is_empty() {
+            text.push_str(&format!("({})", list(&names)));
+        }
+        if let Some(action) = &key.on_delete {
+            text.push_str(&format!(" ON DELETE {action}"));
+        }
+        if let Some(action) = &key.on_update {
+            text.push_str(&format!(" ON UPDATE {action}"));
+        }
+        text.push_str(deferrable(key.characteristics.as_ref(), true)?);
+        Ok(text)
+    }
+
+    fn check_referred(
+        &self,
+        name: &ObjectName,
+        columns: &[String],
+        width: usize,
+    ) -> Result<(), Fault> {
+        let table = self.table(name)?;
+        let keys: Vec<&str> = table
+            .columns
+            .iter()
+            .filter(|c| c.key)
+            .map(|c| c.name.as_str())
+            .collect();
+        let invalid = |message: String| Fault::new(SqlState::INVALID_FOREIGN_KEY, message).at(name);
+        if columns.is_empty() {
+            if keys.is_empty() {
+                return Err(Fault::new(
+                    SqlState::UNDEFINED_OBJECT,
+                    format!(
+                        "there is no primary key for referenced table \"{}\"",
+                        table.name
+                    ),
+                )
+                .at(name));
+            }
+            if keys.len() != width {
+                return Err(invalid(
+                    "number of referencing and referenced columns for foreign key disagree".into(),
+                ));
+            }
+            return Ok(());
+        }
+        for column in columns {
+            if !table.columns.iter().any(|c| c.name == *column) {
+                return Err(Fault::new(
+                    SqlState::UNDEFINED_COLUMN,
+                    format!(
+                        "column \"{column}\" referenced in foreign key constraint does not exist"
+                    ),
+                )
+                .at(name));
+            }
+        }
+        if columns.len() != width {
+            return Err(invalid(
+                "number of referencing and referenced columns for foreign key disagree".into(),
+            ));
+        }
+        let same = |others: &[&str]| {
+            others.len() == columns.len() && columns.iter().all(|c| others.contains(&c.as_str()))
+        };
+        let unique = self.schema.indexes(&table)?.iter().any(|i| {
+            let names: Option<Vec<&str>> = i.columns.iter().map(Option::as_deref).collect();
+            i.unique && names.is_some_and(|n| same(&n))
+        });
+        if same(&keys) || unique {
+            return Ok(());
+        }
+        Err(invalid(format!(
+            "there is no unique constraint matching given keys for referenced table \"{}\"",
+            table.name
+        )))
     }
 
     pub(super) fn create_index(&mut self, create: &CreateIndex) -> Result<Plan, Fault> {
@@ -376,12 +507,12 @@ impl Translator<'_> {
             sql.push_str(&format!(" WHERE {}", condition.text));
         }
         Ok(Plan::Schema {
-            sql: vec![sql],
+            steps: vec![sql.into()],
             tag: "CREATE INDEX".into(),
         })
     }
 
-    fn free_index_name(&self, base: &str) -> Result<String, Fault> {
+    pub(super) fn free_index_name(&self, base: &str) -> Result<String, Fault> {
         let mut name = base.to_owned();
         let mut number = 0_u32;
         while self.schema.index_exists(&name)? {
@@ -397,10 +528,10 @@ impl Translator<'_> {
         }
         let name = own_name(&create.name)?;
         let namespace = if create.temporary { "temp" } else { "main" };
-        let mut sql = Vec::new();
+        let mut steps = Vec::new();
         match self.schema.table(Some(namespace), &name)? {
             Some(table) if create.or_replace && table.view => {
-                sql.push(format!("DROP VIEW {}", table.sql));
+                steps.push(Step::Sql(format!("DROP VIEW {}", table.sql)));
             }
             Some(_) => return Err(already(&name)),
             None => {}
@@ -414,224 +545,15 @@ impl Translator<'_> {
             kinds.push(types::declaration(&settled(&output.ty))?);
         }
         let names: Vec<String> = outputs.iter().map(|o| quote(&o.name)).collect();
-        sql.push(format!(
+        steps.push(Step::Sql(format!(
             "CREATE VIEW \"{namespace}\".{}({}) AS {VIEW_TYPES}{}*/ {text}",
             quote(&name),
             names.join(","),
             kinds.join(";")
-        ));
+        )));
         Ok(Plan::Schema {
-            sql,
+            steps,
             tag: "CREATE VIEW".into(),
-        })
-    }
-
-    pub(super) fn drop(
-        &self,
-        object_type: &ObjectType,
-        if_exists: bool,
-        names: &[ObjectName],
-    ) -> Result<Plan, Fault> {
-        let word = match object_type {
-            ObjectType::Table => "TABLE",
-            ObjectType::View => "VIEW",
-            ObjectType::Index => "INDEX",
-            other => return Err(Fault::unsupported(format!("DROP {other}"))),
-        };
-        let lower = word.to_lowercase();
-        let mut sql = Vec::new();
-        let mut notice = None;
-        for name in names {
-            let (namespace, bare) = object(name)?;
-            let found = match object_type {
-                ObjectType::Index => self.schema.index_exists(&bare)?.then(|| quote(&bare)),
-                _ => match self.schema.table(namespace.as_deref(), &bare)? {
-                    Some(table) if table.system => {
-                        return Err(Fault::new(
-                            SqlState::INSUFFICIENT_PRIVILEGE,
-                            format!("permission denied: \"{bare}\" is a system catalog"),
-                        ));
-                    }
-                    Some(table) if table.view != (*object_type == ObjectType::View) => {
-                        return Err(Fault::new(
-                            SqlState::WRONG_OBJECT_TYPE,
-                            format!("\"{bare}\" is not a {lower}"),
-                        ));
-                    }
-                    table => table.map(|t| t.sql.clone()),
-                },
-            };
-            match found {
-                Some(target) => sql.push(format!("DROP {word} {target}")),
-                None if if_exists => {
-                    notice = Some(format!("{lower} \"{bare}\" does not exist, skipping"));
-                }
-                None => {
-                    let code = if *object_type == ObjectType::Index {
-                        SqlState::UNDEFINED_OBJECT
-                    } else {
-                        SqlState::UNDEFINED_TABLE
-                    };
-                    return Err(Fault::new(
-                        code,
-                        format!("{lower} \"{bare}\" does not exist"),
-                    ));
-                }
-            }
-        }
-        let tag = format!("DROP {word}");
-        match notice {
-            Some(notice) if sql.is_empty() => Ok(Plan::skipped(tag, notice)),
-            _ => Ok(Plan::Schema { sql, tag }),
-        }
-    }
-
-    pub(super) fn truncate(&self, truncate: &Truncate) -> Result<Plan, Fault> {
-        let mut sql = Vec::new();
-        for target in &truncate.table_names {
-            let table = self.table(&target.name)?;
-            if table.view || table.system {
-                return Err(Fault::new(
-                    SqlState::WRONG_OBJECT_TYPE,
-                    format!("\"{}\" is not a table", table.name),
-                ));
-            }
-            sql.push(format!("DELETE FROM {}", table.sql));
-            let counts = table.columns.iter().any(|c| c.counts);
-            if counts && truncate.identity == Some(TruncateIdentityOption::Restart) {
-                sql.push(format!(
-                    "DELETE FROM sqlite_sequence WHERE name={}",
-                    literal(&table.name)
-                ));
-            }
-        }
-        Ok(Plan::Schema {
-            sql,
-            tag: "TRUNCATE TABLE".into(),
-        })
-    }
-
-    pub(super) fn alter_table(&mut self, alter: &AlterTable) -> Result<Plan, Fault> {
-        let (namespace, bare) = object(&alter.name)?;
-        if alter.if_exists && self.schema.table(namespace.as_deref(), &bare)?.is_none() {
-            return Ok(Plan::skipped(
-                "ALTER TABLE",
-                format!("relation \"{bare}\" does not exist, skipping"),
-            ));
-        }
-        let table = self.table(&alter.name)?;
-        let known = |name: &Ident| {
-            let folded = fold(name);
-            if table.columns.iter().any(|c| c.name == folded) {
-                return Ok(quote(&folded));
-            }
-            Err(Fault::new(
-                SqlState::UNDEFINED_COLUMN,
-                format!("column \"{folded}\" of relation \"{bare}\" does not exist"),
-            ))
-        };
-        let mut sql = Vec::new();
-        for operation in &alter.operations {
-            match operation {
-                AlterTableOperation::RenameTable {
-                    table_name: RenameTableNameKind::To(name) | RenameTableNameKind::As(name),
-                } => {
-                    let new = own_name(name)?;
-                    if self.schema.table(None, &new)?.is_some() {
-                        return Err(already(&new));
-                    }
-                    sql.push(format!(
-                        "ALTER TABLE {} RENAME TO {}",
-                        table.sql,
-                        quote(&new)
-                    ));
-                }
-                AlterTableOperation::RenameColumn {
-                    old_column_name,
-                    new_column_name,
-                } => {
-                    let new = fold(new_column_name);
-                    if table.columns.iter().any(|c| c.name == new) {
-                        return Err(duplicate_column(&new, &bare));
-                    }
-                    sql.push(format!(
-                        "ALTER TABLE {} RENAME COLUMN {} TO {}",
-                        table.sql,
-                        known(old_column_name)?,
-                        quote(&new)
-                    ));
-                }
-                AlterTableOperation::DropColumn {
-                    column_names,
-                    if_exists,
-                    ..
-                } => {
-                    for name in column_names {
-                        match known(name) {
-                            Ok(column) => {
-                                sql.push(format!("ALTER TABLE {} DROP COLUMN {column}", table.sql))
-                            }
-                            Err(_) if *if_exists => {}
-                            Err(fault) => return Err(fault),
-                        }
-                    }
-                }
-                AlterTableOperation::AddColumn {
-                    if_not_exists,
-                    column_def,
-                    ..
-                } => {
-                    let name = fold(&column_def.name);
-                    if table.columns.iter().any(|c| c.name == name) {
-                        if *if_not_exists {
-                            continue;
-                        }
-                        return Err(duplicate_column(&name, &bare));
-                    }
-                    let columns = self.new_columns(std::slice::from_ref(column_def))?;
-                    let scope = scope_of(&bare, &columns);
-                    for column in &columns {
-                        if column.serial {
-                            return Err(Fault::unsupported("adding a serial column"));
-                        }
-                        let text = self.new_column(&bare, column_def, column, &scope)?;
-                        sql.push(format!("ALTER TABLE {} ADD COLUMN {text}", table.sql));
-                    }
-                }
-                AlterTableOperation::AddConstraint {
-                    constraint: TableConstraint::Unique(unique),
-                    ..
-                } => {
-                    let names: Vec<String> = unique
-                        .columns
-                        .iter()
-                        .map(column_name)
-                        .collect::<Result<_, _>>()?;
-                    let name = unique
-                        .name
-                        .as_ref()
-                        .map_or_else(|| format!("{bare}_{}_key", names.join("_")), fold);
-                    sql.push(format!(
-                        "CREATE UNIQUE INDEX {} ON {}({})",
-                        quote(&name),
-                        quote(&bare),
-                        list(&names)
-                    ));
-                }
-                // There is one owner.
-                AlterTableOperation::OwnerTo { .. } => {}
-                other => {
-                    return Err(Fault::unsupported(format!(
-                        "ALTER TABLE … {}",
-                        super::expr::shorten(&other.to_string())
-                    ))
-                    .at(&alter.name));
-                }
-            }
-        }
-        Ok(Plan::Schema {
-            sql,
-            tag: "ALTER TABLE".into(),
         })
     }
 }
@@ -639,7 +561,7 @@ impl Translator<'_> {
 /// The constraint that a primary key of several columns is not NULL.
 pub(in crate::embedded) const NOT_NULL_KEY: &str = "pgtls_key_not_null";
 
-fn duplicate_column(name: &str, table: &str) -> Fault {
+pub(super) fn duplicate_column(name: &str, table: &str) -> Fault {
     Fault::new(
         SqlState::DUPLICATE_COLUMN,
         format!("column \"{name}\" of relation \"{table}\" already exists"),
@@ -670,7 +592,7 @@ fn primary_key(create: &CreateTable) -> Option<(Vec<String>, usize)> {
     keys.into_iter().next().map(|k| (k, count))
 }
 
-fn column_name(column: &IndexColumn) -> Result<String, Fault> {
+pub(super) fn column_name(column: &IndexColumn) -> Result<String, Fault> {
     match &column.column.expr {
         Expr::Identifier(ident) => Ok(fold(ident)),
         other => Err(Fault::unsupported(format!("{other} in a key"))),
@@ -678,10 +600,18 @@ fn column_name(column: &IndexColumn) -> Result<String, Fault> {
 }
 
 fn index_columns(columns: &[IndexColumn], known: &[NewColumn]) -> Result<Vec<String>, Fault> {
+    let mut names: Vec<String> = Vec::new();
     columns
         .iter()
         .map(|column| {
             let name = column_name(column)?;
+            if names.contains(&name) {
+                return Err(Fault::new(
+                    SqlState::DUPLICATE_COLUMN,
+                    format!("column \"{name}\" appears twice in a key"),
+                ));
+            }
+            names.push(name.clone());
             if known.iter().any(|c| c.name == name) {
                 return Ok(name);
             }
@@ -693,13 +623,13 @@ fn index_columns(columns: &[IndexColumn], known: &[NewColumn]) -> Result<Vec<Str
         .collect()
 }
 
-fn list(names: &[String]) -> String {
+pub(super) fn list(names: &[String]) -> String {
     let names: Vec<String> = names.iter().map(|n| quote(n)).collect();
     names.join(",")
 }
 
 /// The table's columns, as its own constraints see them.
-fn scope_of(table: &str, columns: &[NewColumn]) -> Scope<'static> {
+pub(super) fn scope_of(table: &str, columns: &[NewColumn]) -> Scope<'static> {
     Scope {
         relations: vec![Relation {
             name: table.to_owned(),
@@ -735,21 +665,14 @@ fn deferrable(
     }
 }
 
-fn references(key: &ForeignKeyConstraint) -> Result<String, Fault> {
-    let table = own_name(&key.foreign_table)?;
-    let mut text = format!(" REFERENCES {}", quote(&table));
-    if !key.referred_columns.is_empty() {
-        let names: Vec<String> = key.referred_columns.iter().map(fold).collect();
-        text.push_str(&format!("({})", list(&names)));
-    }
-    if let Some(action) = &key.on_delete {
-        text.push_str(&format!(" ON DELETE {action}"));
-    }
-    if let Some(action) = &key.on_update {
-        text.push_str(&format!(" ON UPDATE {action}"));
-    }
-    text.push_str(deferrable(key.characteristics.as_ref(), true)?);
-    Ok(text)
+/// A column's type in a definition.
+pub(super) fn declared_as(ty: &Ty) -> Result<String, Fault> {
+    let collation = match ty.kind {
+        Type::NUMERIC => " COLLATE pg_numeric",
+        Type::INTERVAL => " COLLATE pg_interval",
+        _ => "",
+    };
+    Ok(format!("{}{collation}", types::declaration(ty)?))
 }
 
 fn settled(ty: &Ty) -> Ty {
@@ -764,16 +687,7 @@ fn declare(outputs: &[Output]) -> Result<String, Fault> {
     let mut columns = Vec::new();
     for output in outputs {
         let ty = settled(&output.ty);
-        let collation = match ty.kind {
-            Type::NUMERIC => " COLLATE pg_numeric",
-            Type::INTERVAL => " COLLATE pg_interval",
-            _ => "",
-        };
-        columns.push(format!(
-            "{} {}{collation}",
-            quote(&output.name),
-            types::declaration(&ty)?
-        ));
+        columns.push(format!("{} {}", quote(&output.name), declared_as(&ty)?));
     }
     Ok(columns.join(","))
 }

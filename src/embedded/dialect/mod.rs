@@ -1,11 +1,17 @@
 //! PostgreSQL's dialect on SQLite: statements are parsed, their names and types resolved, and
 //! written anew. What has no counterpart is refused with 0A000, never answered wrongly.
 
+mod alter;
+mod alter_column;
+mod alter_constraint;
 mod catalog;
 mod collection;
+mod comment;
 mod copy;
 mod ddl;
+mod definition;
 mod dml;
+mod drop;
 mod expr;
 mod from;
 mod function;
@@ -28,8 +34,10 @@ use sqlparser::ast::{Ident, Spanned, Statement};
 use sqlparser::tokenizer::Location;
 
 use crate::error_response::{ErrorResponse, SqlState};
+pub(super) use comment::COMMENTS;
 pub(super) use copy::Copy;
 pub(super) use ddl::{NOT_NULL_KEY, VIEW_TYPES};
+pub(super) use definition::{PRIMARY_MARK, Step, UNIQUE_MARK, constraint_name, foreign_key_name};
 pub(super) use named::{Names, no_cursor};
 pub(super) use parse::Script;
 pub(super) use plan::Plan;
@@ -126,6 +134,21 @@ pub(super) trait Schema {
 
     fn index_exists(&self, name: &str) -> Result<bool, Fault>;
 
+    /// The database of an index that was made by a statement, and the statement.
+    fn index_text(&self, name: &str) -> Result<Option<(String, String)>, Fault>;
+
+    /// The indexes of a table.
+    fn indexes(&self, table: &Table) -> Result<Vec<Index>, Fault>;
+
+    /// The tables with foreign keys to one of the user's own.
+    fn referencing(&self, table: &str) -> Result<Vec<String>, Fault>;
+
+    /// The views and their texts.
+    fn views(&self) -> Result<Vec<(String, String)>, Fault>;
+
+    /// Whether there are comments on anything.
+    fn has_comments(&self) -> Result<bool, Fault>;
+
     /// The statement reads `pg_catalog` without naming a table of it.
     fn use_catalog(&self);
 }
@@ -135,11 +158,27 @@ pub(super) trait Schema {
 pub(super) struct Table {
     /// `"main"."t"`.
     pub(super) sql: String,
+    pub(super) database: &'static str,
+    /// The statement that would make it, in SQLite's words.
+    pub(super) definition: String,
     pub(super) name: String,
     pub(super) view: bool,
     /// Of `pg_catalog` and `information_schema`: nobody writes there.
     pub(super) system: bool,
     pub(super) columns: Vec<TableColumn>,
+}
+
+/// An index of a table.
+#[derive(Clone, Debug)]
+pub(super) struct Index {
+    pub(super) name: String,
+    /// None if it is part of the table.
+    pub(super) sql: Option<String>,
+    /// Its columns; `None` is an expression.
+    pub(super) columns: Vec<Option<String>>,
+    pub(super) unique: bool,
+    /// It stands for a constraint that was made with it.
+    pub(super) constraint: bool,
 }
 
 /// A column of a table.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::embedded::dialect::Output;
 use crate::embedded::dialect::copy::Copy;
+use crate::embedded::dialect::definition::Step;
 use crate::embedded::dialect::named::Definition;
 use crate::embedded::transaction::Intent;
 use crate::server::SessionCommand;
@@ -30,7 +31,7 @@ pub(in crate::embedded) enum Plan {
         insert: String,
     },
     Schema {
-        sql: Vec<String>,
+        steps: Vec<Step>,
         tag: String,
     },
     Begin {
@@ -75,7 +76,7 @@ pub(in crate::embedded) enum Plan {
     /// Nothing to do, and perhaps something to tell.
     Nothing {
         tag: String,
-        notice: Option<String>,
+        notices: Vec<String>,
     },
 }
 
@@ -83,7 +84,7 @@ impl Plan {
     pub(super) fn skipped(tag: impl Into<String>, notice: String) -> Self {
         Self::Nothing {
             tag: tag.into(),
-            notice: Some(notice),
+            notices: vec![notice],
         }
     }
 

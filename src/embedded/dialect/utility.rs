@@ -17,7 +17,7 @@ use crate::server::{Scope as SettingScope, SessionCommand};
 fn nothing(tag: &str) -> Plan {
     Plan::Nothing {
         tag: tag.into(),
-        notice: None,
+        notices: Vec::new(),
     }
 }
 
@@ -45,8 +45,16 @@ impl Translator<'_> {
                 object_type,
                 if_exists,
                 names,
+                cascade,
                 ..
-            } => self.drop(object_type, *if_exists, names)?,
+            } => self.drop(object_type, *if_exists, names, *cascade)?,
+            Statement::AlterIndex { name, operation } => self.alter_index(name, operation)?,
+            Statement::Comment {
+                object_type,
+                object_name,
+                comment,
+                ..
+            } => self.comment(*object_type, object_name, comment.as_deref())?,
             Statement::StartTransaction { modes, begin, .. } => {
                 let mut plan = (false, None);
                 for mode in modes {
@@ -116,7 +124,7 @@ impl Translator<'_> {
             // SQLite keeps no dead rows to be cleared away.
             Statement::Vacuum(_) => nothing("VACUUM"),
             Statement::Analyze(_) => Plan::Schema {
-                sql: vec!["ANALYZE".into()],
+                steps: vec!["ANALYZE".to_owned().into()],
                 tag: "ANALYZE".into(),
             },
             Statement::Explain {
