@@ -248,7 +248,12 @@ impl Translator<'_> {
                     format!("foreign key constraint \"{key}\" cannot be implemented"),
                 ));
             }
-            if !self.schema.referencing(&table.name)?.is_empty() {
+            let named = Some(column.name.clone());
+            let indexes = self.schema.indexes(&table)?;
+            let key = indexes
+                .iter()
+                .any(|i| i.unique && i.columns.contains(&named));
+            if key && !self.schema.referencing(&table.name)?.is_empty() {
                 return Err(Fault::unsupported(
                     "this type for a column of a table that foreign keys point at",
                 ));
