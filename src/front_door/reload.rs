@@ -92,8 +92,9 @@ impl FrontDoor {
     }
 
     /// When the certificates and revocation lists in force end. At each load a line is logged for
-    /// what ends soon ([`SslConfig::with_expiry_thresholds`]); [`FrontDoor::log_expiries`] does it
-    /// again.
+    /// what ends soon
+    /// ([`SslConfig::with_expiry_thresholds`](crate::SslConfig::with_expiry_thresholds));
+    /// [`FrontDoor::log_expiries`] does it again.
     #[must_use]
     pub fn expiries(&self) -> Vec<Expiry> {
         self.current().expiries.clone()

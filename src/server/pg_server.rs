@@ -15,13 +15,13 @@ use crate::wire::request::CancelRequest;
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct TcpSettings {
-    /// [`PgServerBuilder::tcp_keepalives_idle`].
+    /// [`PgServerBuilder::tcp_keepalives_idle`](crate::PgServerBuilder::tcp_keepalives_idle).
     pub keepalives_idle: Option<Duration>,
-    /// [`PgServerBuilder::tcp_keepalives_interval`].
+    /// [`PgServerBuilder::tcp_keepalives_interval`](crate::PgServerBuilder::tcp_keepalives_interval).
     pub keepalives_interval: Option<Duration>,
-    /// [`PgServerBuilder::tcp_keepalives_count`].
+    /// [`PgServerBuilder::tcp_keepalives_count`](crate::PgServerBuilder::tcp_keepalives_count).
     pub keepalives_count: Option<u32>,
-    /// [`PgServerBuilder::tcp_user_timeout`].
+    /// [`PgServerBuilder::tcp_user_timeout`](crate::PgServerBuilder::tcp_user_timeout).
     pub user_timeout: Option<Duration>,
 }
 

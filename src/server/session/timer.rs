@@ -43,7 +43,8 @@ impl StatementTimer {
         self.fired.swap(false, Ordering::AcqRel)
     }
 
-    /// The time is over: the statement fails with 57014. Go on with [`QuerySession::advance`].
+    /// The time is over: the statement fails with 57014. Go on with
+    /// [`QuerySession::advance`](crate::server::QuerySession::advance).
     pub fn fire(&self) {
         self.fired.store(true, Ordering::Release);
         (self.interrupt)();
