@@ -315,6 +315,10 @@ mod tests {
         assert_eq!(*file.read(), before);
         std::fs::write(&path, "\"alice\" \"one\"\n\"bob\" \"three\"").unwrap();
         file.reload().unwrap();
+        assert!(!pollster::block_on(file.is_member("bob", "staff")).unwrap());
+        std::fs::write(&path, "\"alice\" \"one\"\n\"bob\" \"three\" \"\" \"staff\"").unwrap();
+        file.reload().unwrap();
+        assert!(pollster::block_on(file.is_member("bob", "staff")).unwrap());
         assert_eq!(file.read().secrets["alice"], before.secrets["alice"]);
         assert!(file.read().secrets["bob"].is_of(b"bob", b"three"));
         assert!(!format!("{file:?}").contains("SCRAM"));
