@@ -148,6 +148,46 @@ fn a_large_result_is_sent_in_pieces() {
     assert!(largest < 80 * 1024, "{largest}");
 }
 
+/// The engine has nothing to interrupt while the client is sent what it made.
+#[test]
+fn what_waits_for_the_client_can_be_interrupted_and_nothing_else_is() {
+    let server = server();
+    let mut client = Client::of(&server);
+    let cancelled = "E(ERROR 57014: canceling statement due to user request)";
+    let late = "E(ERROR 57014: canceling statement due to statement timeout)";
+    let begun = |client: &mut Client, sql: &str| {
+        client.session.handle_input(&query(sql));
+        assert!(matches!(now(client.session.advance()), Turn::Send(_)));
+    };
+    begun(&mut client, "rows 100000; do");
+    server.interrupt_all();
+    assert_eq!(client.answers(), format!("{cancelled} Z(I)"));
+    assert_eq!(client.say(&query("do")), "C(DO) Z(I)");
+
+    begun(&mut client, "copy in text");
+    server.interrupt_all();
+    assert_eq!(
+        client.say(&[data("1\ta\n"), done()].concat()),
+        format!("{cancelled} Z(I)")
+    );
+
+    // What comes too late means nobody.
+    server.interrupt_all();
+    assert_eq!(
+        client.say(&query("rows 1; do")),
+        "T(n:0) D(1) C(SELECT 1) C(DO) Z(I)"
+    );
+
+    assert_eq!(
+        client.say(&query("set statement_timeout = 1000")),
+        "C(SET) Z(I)"
+    );
+    begun(&mut client, "rows 100000");
+    client.session.statement_timer().unwrap().fire();
+    assert_eq!(client.answers(), format!("{late} Z(I)"));
+    assert_eq!(client.say(&query("do")), "C(DO) Z(I)");
+}
+
 #[test]
 fn settings_are_reported_when_they_change() {
     check(
