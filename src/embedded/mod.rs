@@ -5,6 +5,7 @@ mod authorize;
 mod catalog;
 mod context;
 mod convert;
+mod cursor;
 mod datetime;
 mod dialect;
 mod error;
@@ -20,6 +21,7 @@ mod transaction;
 mod value;
 mod violation;
 mod worker;
+mod worker_cursors;
 
 use std::path::Path;
 use std::sync::Arc;

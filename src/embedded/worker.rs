@@ -8,12 +8,13 @@ use rusqlite::types::Value as Kept;
 use sqlparser::ast::Statement;
 
 use crate::embedded::catalog::{self, Facts};
+use crate::embedded::cursor::Cursor;
 use crate::embedded::dialect::{
-    Copy, Names, Output, Plan, Script, Step, Translated, no_cursor, quote, translate,
+    Copy, Names, Output, Plan, Script, Step, Translated, quote, translate,
 };
 use crate::embedded::error::{respond, respond_to};
 use crate::embedded::portal::{
-    Batch, Begun, Copying, Fetching, Portal, PreparedStatement, Running, Source, bind,
+    Batch, Begun, Copying, Portal, PreparedStatement, Running, Source, bind,
 };
 use crate::embedded::schema::SqliteSchema;
 use crate::embedded::transaction::{Intent, Transaction};
@@ -26,14 +27,14 @@ use crate::server::{
 
 /// Runs a session's statements.
 pub(super) struct Worker<'c> {
-    connection: &'c Connection,
-    schema: SqliteSchema<'c>,
-    facts: Facts,
+    pub(super) connection: &'c Connection,
+    pub(super) schema: SqliteSchema<'c>,
+    pub(super) facts: Facts,
     pub(super) transaction: Transaction,
     portals: HashMap<u64, Portal<'c>>,
-    names: Names,
-    /// The open cursors; what has given its last row is `None`.
-    cursors: HashMap<String, Option<Running<'c>>>,
+    pub(super) names: Names,
+    pub(super) cursors: HashMap<String, Cursor<'c>>,
+    pub(super) next_cursor: u64,
 }
 
 /// What one statement needs to know of how it is run.
@@ -58,6 +59,7 @@ impl<'c> Worker<'c> {
             portals: HashMap::new(),
             names: Names::default(),
             cursors: HashMap::new(),
+            next_cursor: 0,
         }
     }
 
@@ -136,7 +138,8 @@ impl<'c> Worker<'c> {
 
     /// Whether no statement is between its first row and its last.
     fn is_quiet(&self) -> bool {
-        self.cursors.is_empty() && self.portals.values().all(|p| p.running.is_none())
+        let streaming = |c: &Cursor<'_>| matches!(c, Cursor::Streaming(Some(_)));
+        !self.cursors.values().any(streaming) && self.portals.values().all(|p| p.running.is_none())
     }
 
     /// What the transaction has to be for this plan; true if the schema may be another now.
@@ -313,6 +316,7 @@ impl<'c> Worker<'c> {
         }
         if needs_catalog {
             catalog::refresh(self.connection, &self.schema, &self.facts)
+                .and_then(|()| catalog::cursors(self.connection, &self.names))
                 .map_err(|e| respond(&e, None))?;
         }
         let parameters: Vec<Kept> = run
@@ -449,26 +453,21 @@ impl<'c> Worker<'c> {
             Plan::Savepoint(name) | Plan::Release(name) | Plan::RollbackTo(name) => {
                 self.savepoint(plan, name, events)?;
             }
-            Plan::Declare { name, sql, columns } => {
-                self.declare(name, sql, parameters, columns, together)?;
+            Plan::Declare { name, sql, cursor } => {
+                self.declare(name, sql, parameters, cursor, together)?;
                 complete(events, "DECLARE CURSOR");
             }
             Plan::Fetch {
                 name,
-                limit,
+                direction,
                 columns,
-            } => {
-                return self
-                    .begin_fetch(name, *limit, columns, format, events)
-                    .map(Begun::Fetch);
-            }
+            } => return self.begin_fetch(name, *direction, columns, format, events),
             Plan::Close(None) => {
-                self.drop_cursors();
+                self.close_cursors(|_| false);
                 complete(events, "CLOSE CURSOR ALL");
             }
             Plan::Close(Some(name)) => {
-                self.names.cursors.remove(name);
-                self.cursors.remove(name);
+                self.close_cursor(name);
                 complete(events, "CLOSE CURSOR");
             }
             Plan::Prepare { name, definition } => {
@@ -497,7 +496,7 @@ impl<'c> Worker<'c> {
                     self.names.statements.clear();
                 }
                 if *command == SessionCommand::DiscardAll {
-                    self.drop_cursors();
+                    self.close_cursors(|_| false);
                 }
                 let columns = command.columns();
                 let context = &self.facts.info.context;
@@ -560,97 +559,10 @@ impl<'c> Worker<'c> {
         copying.take(self.connection, &self.schema, rows)
     }
 
-    fn declare(
-        &mut self,
-        name: &str,
-        sql: &str,
-        parameters: &[Kept],
-        columns: &[Output],
-        together: bool,
-    ) -> Result<(), ErrorResponse> {
-        if !self.transaction.block && !together {
-            return Err(ErrorResponse::error(
-                SqlState::NO_ACTIVE_SQL_TRANSACTION,
-                "DECLARE CURSOR can only be used in transaction blocks",
-            ));
-        }
-        // The formats are those of each FETCH.
-        let format = RowFormat::text(&[]);
-        let running = Running::new(self.connection, sql, parameters, columns, &format, "FETCH")
-            .map_err(|e| respond(&e, Some(&self.schema)))?;
-        self.cursors.insert(name.to_owned(), Some(running));
-        self.names.cursors.insert(name.to_owned(), columns.to_vec());
-        Ok(())
-    }
-
-    fn begin_fetch(
-        &mut self,
-        name: &str,
-        limit: u64,
-        columns: &[Output],
-        format: Option<&RowFormat>,
-        events: &mut Vec<Event>,
-    ) -> Result<Fetching, ErrorResponse> {
-        match self.names.cursors.get(name) {
-            Some(now) if now == columns => {}
-            // Told when it was prepared, of another cursor of that name.
-            Some(_) => return Err(changed_result()),
-            None => return Err(no_cursor(name).respond(None)),
-        }
-        let text;
-        let format = match format {
-            Some(format) => format,
-            None => {
-                let columns: Vec<_> = columns.iter().map(value::column).collect();
-                text = self.facts.info.context.text_format(&columns);
-                events.push(Event::Columns(columns));
-                &text
-            }
-        };
-        if let Some(Some(running)) = self.cursors.get_mut(name) {
-            running.restart(format);
-        }
-        Ok(Fetching {
-            name: name.to_owned(),
-            limit,
-        })
-    }
-
-    /// Goes on with a FETCH; true at its end.
-    fn fetch(
-        &mut self,
-        fetching: &Fetching,
-        rows: u64,
-        events: &mut Vec<Event>,
-    ) -> Result<bool, ErrorResponse> {
-        let Some(cursor) = self.cursors.get_mut(&fetching.name) else {
-            return Err(no_cursor(&fetching.name).respond(None));
-        };
-        let Some(running) = cursor else {
-            events.push(Event::Complete("FETCH 0".into()));
-            return Ok(true);
-        };
-        let left = fetching.limit.saturating_sub(running.count());
-        if running.fetch(rows.min(left), &self.schema, events)? {
-            *cursor = None;
-            return Ok(true);
-        }
-        if running.count() < fetching.limit {
-            return Ok(false);
-        }
-        events.push(Event::Complete(format!("FETCH {}", running.count())));
-        Ok(true)
-    }
-
-    fn drop_cursors(&mut self) {
-        self.cursors.clear();
-        self.names.cursors.clear();
-    }
-
     /// What the rows of an open cursor look like.
     pub(super) fn cursor(&self, name: &str) -> Option<Vec<Column>> {
-        let columns = self.names.cursors.get(name)?;
-        Some(columns.iter().map(value::column).collect())
+        let cursor = self.names.cursors.get(name)?;
+        Some(cursor.columns.iter().map(value::column).collect())
     }
 
     /// The one row of a query without tables.
@@ -702,14 +614,14 @@ impl<'c> Worker<'c> {
         done.map_err(|e| respond_to(&e, &self.schema, &statement))
     }
 
-    fn begin_implicit(&mut self) -> Result<(), ErrorResponse> {
+    pub(super) fn begin_implicit(&mut self) -> Result<(), ErrorResponse> {
         self.transaction
             .begin_implicit(self.connection)
             .map_err(|e| respond(&e, None))
     }
 
     /// Ends what several steps of one statement needed.
-    fn end_single(&mut self, together: bool) -> Result<(), ErrorResponse> {
+    pub(super) fn end_single(&mut self, together: bool) -> Result<(), ErrorResponse> {
         if !together && self.transaction.implicit {
             self.end(true)?;
         }
@@ -775,6 +687,7 @@ impl<'c> Worker<'c> {
             }
             _ => {
                 context.rollback_to(name);
+                self.lose_cursors();
                 self.transaction.back_to(name, false);
                 self.transaction.failed = false;
             }
@@ -785,7 +698,9 @@ impl<'c> Worker<'c> {
 
     /// Open statements would keep a transaction from ending.
     fn drop_running(&mut self) {
-        self.drop_cursors();
+        self.cursors
+            .retain(|_, c| !matches!(c, Cursor::Streaming(_)));
+        self.forget_cursors();
         for portal in self.portals.values_mut() {
             if portal.running.take().is_some() {
                 portal.source = Source::Failed(Some(ErrorResponse::error(
@@ -798,7 +713,17 @@ impl<'c> Worker<'c> {
 
     fn end(&mut self, commit: bool) -> Result<(), ErrorResponse> {
         self.drop_running();
+        if commit {
+            self.close_cursors(|kept| kept.survives(true));
+        }
         let ended = self.transaction.end(self.connection, commit);
+        let committed = commit && ended.is_ok();
+        self.close_cursors(|kept| kept.survives(committed));
+        for cursor in self.cursors.values_mut() {
+            if let Cursor::Kept(kept) = cursor {
+                kept.committed = true;
+            }
+        }
         let context = &self.facts.info.context;
         if commit && ended.is_ok() {
             context.commit();
@@ -849,7 +774,7 @@ fn in_failed_block() -> ErrorResponse {
     )
 }
 
-fn changed_result() -> ErrorResponse {
+pub(super) fn changed_result() -> ErrorResponse {
     ErrorResponse::error(
         SqlState::FEATURE_NOT_SUPPORTED,
         "cached plan must not change result type",

@@ -6,7 +6,7 @@ mod system;
 
 use rusqlite::Connection;
 
-use crate::embedded::dialect::{COMMENTS, types};
+use crate::embedded::dialect::{COMMENTS, Names, types};
 use crate::embedded::schema::SqliteSchema;
 pub(super) use system::Facts;
 
@@ -120,6 +120,26 @@ fn refill(
         )?;
     }
     comments(connection)
+}
+
+/// The session's cursors, as they are now.
+pub(super) fn cursors(connection: &Connection, names: &Names) -> rusqlite::Result<()> {
+    connection.execute("DELETE FROM pg_catalog.pg_cursors", [])?;
+    for (name, cursor) in &names.cursors {
+        insert(
+            connection,
+            "pg_cursors",
+            "name,statement,is_holdable,is_binary,is_scrollable",
+            &[
+                name,
+                &cursor.statement,
+                &cursor.hold,
+                &false,
+                &cursor.scroll,
+            ],
+        )?;
+    }
+    Ok(())
 }
 
 /// Comments change while the schema stays.

@@ -103,14 +103,17 @@ impl Translator<'_> {
                 with_ordinality,
                 ..
             } => {
-                let [array] = array_exprs.as_slice() else {
-                    return Err(Fault::unsupported("UNNEST of several arrays"));
-                };
-                let array = self.expr(array, scope)?;
+                let mut arrays = Vec::new();
+                for array in array_exprs {
+                    arrays.push(self.expr(array, scope)?);
+                }
                 let name = alias
                     .as_ref()
                     .map_or_else(|| "unnest".into(), |a| fold(&a.name));
-                let (text, mut relation) = self.unnest(array, &name)?;
+                let (text, mut relation) = match arrays.as_slice() {
+                    [array] => self.unnest(array.clone(), &name)?,
+                    _ => self.unnest_all(arrays, &name)?,
+                };
                 if *with_ordinality {
                     super::sets::number_rows(&mut relation, &text)?;
                 }

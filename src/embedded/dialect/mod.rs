@@ -23,6 +23,7 @@ mod plan;
 mod scope;
 mod select;
 mod sets;
+mod spelling;
 pub(super) mod types;
 mod utility;
 
@@ -38,7 +39,7 @@ pub(super) use comment::COMMENTS;
 pub(super) use copy::Copy;
 pub(super) use ddl::{NOT_NULL_KEY, VIEW_TYPES};
 pub(super) use definition::{PRIMARY_MARK, Step, UNIQUE_MARK, constraint_name, foreign_key_name};
-pub(super) use named::{Names, no_cursor};
+pub(super) use named::{Direction, Names, OpenCursor, no_cursor};
 pub(super) use parse::Script;
 pub(super) use plan::Plan;
 pub(super) use types::Ty;

@@ -15,9 +15,38 @@ use crate::error_response::SqlState;
 /// The names in use.
 #[derive(Default)]
 pub(in crate::embedded) struct Names {
-    /// Open cursors and their columns.
-    pub(in crate::embedded) cursors: HashMap<String, Vec<Output>>,
+    pub(in crate::embedded) cursors: HashMap<String, OpenCursor>,
     pub(in crate::embedded) statements: HashMap<String, Arc<Definition>>,
+}
+
+/// What is known of a cursor.
+#[derive(Clone, Debug)]
+pub(in crate::embedded) struct OpenCursor {
+    pub(in crate::embedded) columns: Vec<Output>,
+    /// The statement that declared it.
+    pub(in crate::embedded) statement: String,
+    pub(in crate::embedded) scroll: bool,
+    pub(in crate::embedded) hold: bool,
+}
+
+/// Where a FETCH goes; `None` is to the end.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::embedded) enum Direction {
+    Forward(Option<u64>),
+    Backward(Option<u64>),
+    Absolute(i64),
+    Relative(i64),
+}
+
+impl Direction {
+    /// Whether it gives no row that was given before.
+    pub(in crate::embedded) fn is_forward(self) -> bool {
+        match self {
+            Self::Forward(n) => n != Some(0),
+            Self::Relative(n) => n > 0,
+            Self::Backward(_) | Self::Absolute(_) => false,
+        }
+    }
 }
 
 /// A statement prepared in SQL. It is translated when it is executed, as the schema is then.
@@ -94,14 +123,8 @@ impl Names {
         let ([name], Some(query)) = (declare.names.as_slice(), &declare.for_query) else {
             return Err(Fault::unsupported("DECLARE without a query"));
         };
-        for (asked, what) in [
-            (declare.binary, "a BINARY cursor"),
-            (declare.scroll, "a SCROLL cursor"),
-            (declare.hold, "a cursor WITH HOLD"),
-        ] {
-            if asked == Some(true) {
-                return Err(Fault::unsupported(what).at_name(name));
-            }
+        if declare.binary == Some(true) {
+            return Err(Fault::unsupported("a BINARY cursor").at_name(name));
         }
         let folded = fold(name);
         if self.cursors.contains_key(&folded) {
@@ -116,7 +139,13 @@ impl Names {
             plan: Plan::Declare {
                 name: folded,
                 sql,
-                columns,
+                cursor: OpenCursor {
+                    columns,
+                    statement: format!("DECLARE {declare}"),
+                    // What is kept can be read in any order.
+                    scroll: declare.scroll.unwrap_or_else(|| declare.hold == Some(true)),
+                    hold: declare.hold == Some(true),
+                },
             },
             parameters: inner.parameters,
         })
@@ -126,30 +155,41 @@ impl Names {
         let folded = fold(name);
         self.cursors
             .get(&folded)
-            .map(Vec::as_slice)
+            .map(|c| c.columns.as_slice())
             .ok_or_else(|| no_cursor(&folded))
     }
 
     fn fetch(&self, name: &Ident, direction: &FetchDirection) -> Result<Plan, Fault> {
-        let limit = match direction {
-            FetchDirection::All | FetchDirection::ForwardAll => Some(u64::MAX),
-            FetchDirection::Next | FetchDirection::Forward { limit: None } => Some(1),
-            FetchDirection::Count { limit } | FetchDirection::Forward { limit: Some(limit) } => {
-                forward(limit)
+        use FetchDirection as F;
+        let count = |limit: &ValueWithSpan| {
+            let text = limit.value.to_string();
+            text.parse().map_err(|_| {
+                Fault::new(
+                    SqlState::SYNTAX_ERROR,
+                    format!("syntax error at or near \"{text}\""),
+                )
+            })
+        };
+        let signed =
+            |limit: &ValueWithSpan| count(limit).map(|n: u64| i64::try_from(n).unwrap_or(i64::MAX));
+        let direction = match direction {
+            F::All | F::ForwardAll => Direction::Forward(None),
+            F::Next | F::Forward { limit: None } => Direction::Forward(Some(1)),
+            F::Count { limit } | F::Forward { limit: Some(limit) } => {
+                Direction::Forward(Some(count(limit)?))
             }
-            _ => None,
+            F::Prior | F::Backward { limit: None } => Direction::Backward(Some(1)),
+            F::Backward { limit: Some(limit) } => Direction::Backward(Some(count(limit)?)),
+            F::BackwardAll => Direction::Backward(None),
+            F::First => Direction::Absolute(1),
+            F::Last => Direction::Absolute(-1),
+            F::Absolute { limit } => Direction::Absolute(signed(limit)?),
+            F::Relative { limit } => Direction::Relative(signed(limit)?),
         };
         let columns = self.cursor(name)?.to_vec();
-        let Some(limit) = limit else {
-            return Err(Fault::new(
-                SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
-                "cursor can only scan forward",
-            )
-            .with_hint("Fetch forward, one row or more at a time."));
-        };
         Ok(Plan::Fetch {
             name: fold(name),
-            limit,
+            direction,
             columns,
         })
     }
@@ -226,9 +266,4 @@ pub(in crate::embedded) fn no_cursor(name: &str) -> Fault {
         SqlState::INVALID_CURSOR_NAME,
         format!("cursor \"{name}\" does not exist"),
     )
-}
-
-/// The row count of a FETCH that goes forward; 0 would give the same row again.
-fn forward(limit: &ValueWithSpan) -> Option<u64> {
-    limit.value.to_string().parse().ok().filter(|n| *n > 0)
 }

@@ -6,6 +6,7 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use crate::embedded::dialect::Fault;
+use crate::embedded::dialect::spelling::spell_out;
 use crate::error_response::{ErrorResponse, SqlState};
 
 /// Tokens in a row without a comma or a parenthesis. They become the depth of the tree, and the
@@ -55,6 +56,7 @@ impl Script {
                 )
             })?;
         bound(&tokens)?;
+        let tokens = spell_out(tokens);
         let mut parser = Parser::new(&dialect)
             .with_recursion_limit(MAX_DEPTH)
             .with_tokens_with_locations(tokens.clone());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::embedded::dialect::Output;
 use crate::embedded::dialect::copy::Copy;
 use crate::embedded::dialect::definition::Step;
-use crate::embedded::dialect::named::Definition;
+use crate::embedded::dialect::named::{Definition, Direction, OpenCursor};
 use crate::embedded::transaction::Intent;
 use crate::server::SessionCommand;
 
@@ -50,11 +50,11 @@ pub(in crate::embedded) enum Plan {
     Declare {
         name: String,
         sql: String,
-        columns: Vec<Output>,
+        cursor: OpenCursor,
     },
     Fetch {
         name: String,
-        limit: u64,
+        direction: Direction,
         columns: Vec<Output>,
     },
     /// One cursor, or all.

@@ -176,7 +176,7 @@ impl Translator<'_> {
         }
         match (name.as_str(), arguments.as_slice()) {
             ("unnest", [array]) => self.unnest(array.clone(), alias),
-            ("unnest", _) => Err(Fault::unsupported("unnest of several arrays")),
+            ("unnest", [_, ..]) => self.unnest_all(arguments, alias),
             ("_pg_expandarray", [array]) => {
                 let (text, mut relation) = self.unnest(array.clone(), alias)?;
                 if let Some(x) = relation.columns.first_mut() {
@@ -304,6 +304,44 @@ impl Translator<'_> {
             quote(alias)
         );
         Ok((text, single(alias, "value", element)))
+    }
+
+    /// Several arrays go in step; the columns are all called as the function is.
+    pub(super) fn unnest_all(
+        &mut self,
+        arrays: Vec<Sql>,
+        alias: &str,
+    ) -> Result<(String, Relation), Fault> {
+        let mut texts = Vec::new();
+        let mut columns = Vec::new();
+        for (i, array) in arrays.into_iter().enumerate() {
+            let array = self.settle_as(array, &Type::TEXT_ARRAY)?;
+            let element = types::element(array.kind())
+                .ok_or_else(|| undefined("unnest", std::slice::from_ref(&array)))?;
+            if types::storage(&element) == types::Storage::Blob {
+                return Err(Fault::unsupported("unnest of bytea arrays"));
+            }
+            texts.push(format!(
+                "coalesce(pg_array_json({},{}),'[]')",
+                array.text,
+                element.oid()
+            ));
+            columns.push(RelationColumn {
+                computed: Some(format!("({}.\"value\"->>{i})", quote(alias))),
+                ..RelationColumn::new("unnest", element)
+            });
+        }
+        let text = format!(
+            "json_each(pg_in_step({})) AS {}",
+            texts.join(","),
+            quote(alias)
+        );
+        let relation = Relation {
+            name: alias.to_owned(),
+            qualified: true,
+            columns,
+        };
+        Ok((text, relation))
     }
 
     fn rows_of_json(

@@ -1,0 +1,112 @@
+//! What the parser wants to be said that PostgreSQL does not.
+
+use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
+
+/// `FETCH c` becomes `FETCH NEXT FROM c`, and so on (PostgreSQL docs, "FETCH").
+pub(super) fn spell_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let starts = |token: &TokenWithSpan| is(&token.token, "FETCH");
+    if !tokens.iter().any(starts) {
+        return tokens;
+    }
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    let mut rest = tokens.into_iter().peekable();
+    let mut first = true;
+    while let Some(token) = rest.next() {
+        let fetch = first && is(&token.token, "FETCH");
+        match token.token {
+            Token::Whitespace(_) => {}
+            Token::SemiColon => first = true,
+            _ => first = false,
+        }
+        out.push(token);
+        if fetch {
+            let mut words = Vec::new();
+            while let Some(token) = rest.next_if(|t| t.token != Token::SemiColon) {
+                if !matches!(token.token, Token::Whitespace(_)) {
+                    words.push(token);
+                }
+            }
+            fetch_words(words, &mut out);
+        }
+    }
+    out
+}
+
+fn fetch_words(words: Vec<TokenWithSpan>, out: &mut Vec<TokenWithSpan>) {
+    let mut words = words.into_iter().peekable();
+    let put = |word: &str, out: &mut Vec<TokenWithSpan>| {
+        if let Some(last) = out.last() {
+            let span = last.span;
+            let token = match word.bytes().all(|b| b.is_ascii_digit()) {
+                true => Token::Number(word.to_owned(), false),
+                false => Token::make_keyword(word),
+            };
+            out.push(TokenWithSpan { token, span });
+        }
+    };
+    let count = |t: &TokenWithSpan| matches!(t.token, Token::Number(..)) || is(&t.token, "ALL");
+    let more = |w: &mut std::iter::Peekable<std::vec::IntoIter<TokenWithSpan>>| {
+        w.peek().is_some_and(|t| t.token != Token::EOF)
+    };
+    let one = ["NEXT", "PRIOR", "FIRST", "LAST"];
+    let counted = ["ABSOLUTE", "RELATIVE", "FORWARD", "BACKWARD"];
+    let named = |t: &TokenWithSpan, all: &[&str]| all.iter().any(|w| is(&t.token, w));
+    // A cursor may be called as a direction is: then nothing comes behind it.
+    let behind = words.clone().filter(|t| t.token != Token::EOF).count();
+    match words.peek() {
+        Some(t) if behind > 1 && named(t, &one) => out.extend(words.next()),
+        Some(t) if behind > 1 && named(t, &counted) => {
+            out.extend(words.next());
+            match words.next_if(count) {
+                Some(number) => out.push(number),
+                None => put("1", out),
+            }
+        }
+        Some(t) if count(t) => out.extend(words.next()),
+        _ => put("NEXT", out),
+    }
+    let said = words.peek().is_some_and(|t| named(t, &["FROM", "IN"]));
+    if !said && more(&mut words) {
+        put("FROM", out);
+    }
+    out.extend(words);
+}
+
+fn is(token: &Token, word: &str) -> bool {
+    matches!(token, Token::Word(Word { value, quote_style: None, .. }) if value.eq_ignore_ascii_case(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlparser::dialect::PostgreSqlDialect;
+    use sqlparser::parser::Parser;
+    use sqlparser::tokenizer::Tokenizer;
+
+    use super::*;
+
+    #[test]
+    fn fetch_is_spelled_out() {
+        for (short, long) in [
+            ("fetch c", "FETCH NEXT FROM c"),
+            ("fetch from c", "FETCH NEXT FROM c"),
+            ("fetch 5 c", "FETCH 5 FROM c"),
+            ("fetch all in c", "FETCH ALL IN c"),
+            ("fetch forward c", "FETCH FORWARD 1 FROM c"),
+            ("fetch backward all from c", "FETCH BACKWARD ALL FROM c"),
+            ("fetch next c", "FETCH NEXT FROM c"),
+            ("fetch absolute 3 c", "FETCH ABSOLUTE 3 FROM c"),
+            ("fetch \"next\"", "FETCH NEXT FROM \"next\""),
+        ] {
+            let sql = format!("select 1 as x; {short}; fetch all from d");
+            let dialect = PostgreSqlDialect {};
+            let tokens = Tokenizer::new(&dialect, &sql)
+                .tokenize_with_location()
+                .unwrap();
+            let parser = Parser::new(&dialect).with_tokens_with_locations(spell_out(tokens));
+            let mut parser = parser;
+            let statements = parser.parse_statements().unwrap();
+            assert_eq!(statements[1].to_string(), long, "{short}");
+            assert_eq!(statements[2].to_string(), "FETCH ALL FROM d");
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! What a session's thread does with cursors.
+
+use rusqlite::types::Value as Cell;
+
+use crate::embedded::cursor::{Cursor, Kept, forward_only};
+use crate::embedded::dialect::{Direction, OpenCursor, Output, no_cursor};
+use crate::embedded::error::respond;
+use crate::embedded::portal::{Begun, Fetching, Running};
+use crate::embedded::value;
+use crate::embedded::worker::{Worker, changed_result};
+use crate::error_response::{ErrorResponse, SqlState};
+use crate::server::{Event, RowFormat};
+
+impl<'c> Worker<'c> {
+    pub(super) fn declare(
+        &mut self,
+        name: &str,
+        sql: &str,
+        parameters: &[Cell],
+        cursor: &OpenCursor,
+        together: bool,
+    ) -> Result<(), ErrorResponse> {
+        if !self.transaction.block && !together && !cursor.hold {
+            return Err(ErrorResponse::error(
+                SqlState::NO_ACTIVE_SQL_TRANSACTION,
+                "DECLARE CURSOR can only be used in transaction blocks",
+            ));
+        }
+        let columns = &cursor.columns;
+        let open = if cursor.scroll || cursor.hold {
+            self.begin_implicit()?;
+            self.next_cursor = self.next_cursor.wrapping_add(1);
+            let query = (sql, parameters, columns.len());
+            let how = (cursor.scroll, cursor.hold);
+            Kept::new(self.connection, self.next_cursor, query, how).map(Cursor::Kept)
+        } else {
+            // The formats are those of each FETCH.
+            let format = RowFormat::text(&[]);
+            Running::new(self.connection, sql, parameters, columns, &format, "FETCH")
+                .map(|running| Cursor::Streaming(Some(running)))
+        };
+        let open = open.map_err(|e| respond(&e, Some(&self.schema)))?;
+        self.cursors.insert(name.to_owned(), open);
+        self.names.cursors.insert(name.to_owned(), cursor.clone());
+        if cursor.hold {
+            self.end_single(together)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn begin_fetch(
+        &mut self,
+        name: &str,
+        direction: Direction,
+        columns: &[Output],
+        format: Option<&RowFormat>,
+        events: &mut Vec<Event>,
+    ) -> Result<Begun<'c>, ErrorResponse> {
+        match self.names.cursors.get(name) {
+            Some(now) if now.columns == columns => {}
+            // Told when it was prepared, of another cursor of that name.
+            Some(_) => return Err(changed_result()),
+            None => return Err(no_cursor(name).respond(None)),
+        }
+        let text;
+        let (format, tell) = match format {
+            Some(format) => (format, None),
+            None => {
+                let columns: Vec<_> = columns.iter().map(value::column).collect();
+                text = self.facts.info.context.text_format(&columns);
+                (&text, Some(Event::Columns(columns)))
+            }
+        };
+        let begun = match self.cursors.get_mut(name) {
+            Some(Cursor::Kept(kept)) => {
+                let (sql, parameters) = kept.go(direction)?;
+                Running::new(self.connection, &sql, &parameters, columns, format, "FETCH")
+                    .map(Begun::Rows)
+                    .map_err(|e| respond(&e, Some(&self.schema)))?
+            }
+            Some(Cursor::Streaming(running)) => {
+                let Direction::Forward(limit @ (None | Some(1..))) = direction else {
+                    return Err(forward_only());
+                };
+                if let Some(running) = running {
+                    running.restart(format);
+                }
+                Begun::Fetch(Fetching {
+                    name: name.to_owned(),
+                    limit: limit.unwrap_or(u64::MAX),
+                })
+            }
+            None => return Err(no_cursor(name).respond(None)),
+        };
+        events.extend(tell);
+        Ok(begun)
+    }
+
+    /// Goes on with a FETCH; true at its end.
+    pub(super) fn fetch(
+        &mut self,
+        fetching: &Fetching,
+        rows: u64,
+        events: &mut Vec<Event>,
+    ) -> Result<bool, ErrorResponse> {
+        let Some(Cursor::Streaming(cursor)) = self.cursors.get_mut(&fetching.name) else {
+            return Err(no_cursor(&fetching.name).respond(None));
+        };
+        let Some(running) = cursor.as_mut() else {
+            events.push(Event::Complete("FETCH 0".into()));
+            return Ok(true);
+        };
+        let left = fetching.limit.saturating_sub(running.count());
+        if running.fetch(rows.min(left), &self.schema, events)? {
+            *cursor = None;
+            return Ok(true);
+        }
+        if running.count() < fetching.limit {
+            return Ok(false);
+        }
+        events.push(Event::Complete(format!("FETCH {}", running.count())));
+        Ok(true)
+    }
+
+    pub(super) fn close_cursor(&mut self, name: &str) {
+        self.names.cursors.remove(name);
+        if let Some(Cursor::Kept(kept)) = self.cursors.remove(name) {
+            kept.drop_rows(self.connection);
+        }
+    }
+
+    /// Closes all cursors but those that may stay.
+    pub(super) fn close_cursors(&mut self, stays: impl Fn(&Kept) -> bool) {
+        let goes = |cursor: &Cursor<'_>| !matches!(cursor, Cursor::Kept(kept) if stays(kept));
+        let all = self.cursors.iter().filter(|(_, c)| goes(c));
+        let gone: Vec<String> = all.map(|(name, _)| name.clone()).collect();
+        for name in gone {
+            self.close_cursor(&name);
+        }
+    }
+
+    /// After ROLLBACK TO: those whose rows went with it.
+    pub(super) fn lose_cursors(&mut self) {
+        let connection = self.connection;
+        self.cursors
+            .retain(|_, c| !matches!(c, Cursor::Kept(kept) if !kept.has_rows(connection)));
+        self.forget_cursors();
+    }
+
+    /// Names are those of open cursors.
+    pub(super) fn forget_cursors(&mut self) {
+        let open = &self.cursors;
+        self.names.cursors.retain(|name, _| open.contains_key(name));
+    }
+}
