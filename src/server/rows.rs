@@ -253,7 +253,8 @@ impl Rows {
     /// to 256 KiB.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.bytes.len().saturating_add(self.last) > self.enough
+        // A row may be longer than what is enough.
+        !self.bytes.is_empty() && self.bytes.len().saturating_add(self.last) > self.enough
     }
 
     /// Gives the rows there are, and starts anew.
@@ -573,6 +574,18 @@ mod tests {
         rows.push(["x"]).unwrap();
         assert_eq!(rows.take().count, 1);
         assert!(rows.room < 20);
+    }
+
+    #[test]
+    fn rows_longer_than_a_piece_come_one_by_one() {
+        let mut rows = Rows::new(&RowFormat::text(&[Column::new("a", Type::TEXT)]));
+        let text = "x".repeat(2 * Rows::MOST);
+        for _ in 0..3 {
+            assert!(!rows.is_full());
+            rows.push([&*text]).unwrap();
+            assert!(rows.is_full());
+            assert_eq!(rows.take().count, 1);
+        }
     }
 
     #[test]
