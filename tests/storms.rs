@@ -111,11 +111,21 @@ impl Process {
         }
     }
 
+    /// All but those of the data. Of these SQLite may close none while another session has them
+    /// open (POSIX locks are the process's): it keeps one for as many sessions as there were at
+    /// once, and uses them again.
     #[cfg(target_os = "linux")]
     fn descriptors(&self) -> usize {
-        std::fs::read_dir(format!("/proc/{}/fd", self.child.id()))
-            .unwrap()
-            .count()
+        let all = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        let (data, others): (Vec<_>, Vec<_>) = all
+            .filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok())
+            .partition(|file| file.ends_with("data"));
+        assert!(
+            data.len() <= pgtls::server::DEFAULT_MAX_CONNECTIONS + 1,
+            "{}",
+            data.len()
+        );
+        others.len()
     }
 
     #[cfg(not(target_os = "linux"))]
@@ -222,6 +232,9 @@ fn cancel_flood(on: Runtime, size: usize) {
     let watch = stream.try_clone().unwrap();
     let mut victim = Raw(Box::new(stream));
     let (id, key) = victim.log_in();
+    // The session opens the database with its first statement.
+    victim.send(&query("select 1"));
+    assert_eq!(victim.story(), "T D C(SELECT 1) Z(I)");
     let before = server.descriptors();
     victim.send(&query("select pg_sleep(600)"));
     many(size / 2, |i| {
