@@ -142,3 +142,59 @@ fn functions_that_give_rows_stand_in_lists_and_in_from() {
         ("select 1 where generate_series(1, 2) > 1", "0A000"),
     ]);
 }
+
+/// What a driver needs to change a row where it stands.
+#[test]
+fn columns_tell_which_table_they_are_from() {
+    let server = Server::start(PgServerBuilder::new(), embedded());
+    with_client(&server, async |client| {
+        check(
+            &client,
+            &[("create table a(k int, x text); create table b(k int); create view v as select x from a", "")],
+        )
+        .await;
+        let oid = |name: &'static str| {
+            let client = &client;
+            async move {
+                let sql = "select oid from pg_class where relname = $1";
+                client
+                    .query_one(sql, &[&name])
+                    .await
+                    .unwrap()
+                    .get::<_, u32>(0)
+            }
+        };
+        let (a, b, v) = (oid("a").await, oid("b").await, oid("v").await);
+        for (sql, expected) in [
+            ("select * from a", vec![(a, 1), (a, 2)]),
+            (
+                "select x, 1 as n, a.k, upper(x) from a",
+                vec![(a, 2), (0, 0), (a, 1), (0, 0)],
+            ),
+            (
+                "select t.* from (select x as y, k + 1 from a) t",
+                vec![(a, 2), (0, 0)],
+            ),
+            ("with c as (select k from a) select k from c", vec![(a, 1)]),
+            (
+                "select a.k, b.k from a join b on a.k = b.k",
+                vec![(a, 1), (b, 1)],
+            ),
+            ("select k from a join b using (k)", vec![(0, 0)]),
+            ("select x from v", vec![(v, 1)]),
+            ("select k from a union select k from b", vec![(0, 0)]),
+            (
+                "insert into a values (1, 'x') returning x, k",
+                vec![(a, 2), (a, 1)],
+            ),
+        ] {
+            let statement = client.prepare(sql).await.unwrap();
+            let found: Vec<(u32, i16)> = statement
+                .columns()
+                .iter()
+                .map(|c| (c.table_oid().unwrap_or(0), c.column_id().unwrap_or(0)))
+                .collect();
+            assert_eq!(found, expected, "{sql}");
+        }
+    });
+}

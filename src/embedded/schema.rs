@@ -211,14 +211,14 @@ impl<'c> SqliteSchema<'c> {
             self.attach()?;
         }
         let sql = format!(
-            "SELECT type, sql FROM \"{database}\".sqlite_schema WHERE name=?1 AND type IN ('table','view')"
+            "SELECT type, sql, rowid FROM \"{database}\".sqlite_schema WHERE name=?1 AND type IN ('table','view')"
         );
-        let row: Option<(String, String)> = self
+        let row: Option<(String, String, i64)> = self
             .connection
             .prepare_cached(&sql)?
-            .query_row([name], |r| Ok((r.get(0)?, r.get(1)?)))
+            .query_row([name], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
             .optional()?;
-        let Some((kind, sql)) = row else {
+        let Some((kind, sql, row)) = row else {
             return Ok(None);
         };
         let view = kind == "view";
@@ -273,6 +273,11 @@ impl<'c> SqliteSchema<'c> {
         }
         Ok(Some(Table {
             database,
+            oid: match database {
+                "main" => u32::try_from(row.saturating_add(catalog::FIRST_OID)).unwrap_or(0),
+                "temp" => u32::try_from(row.saturating_add(catalog::FIRST_TEMP_OID)).unwrap_or(0),
+                _ => 0,
+            },
             definition: sql,
             sql: format!("\"{database}\".{}", quote(name)),
             name: name.to_owned(),

@@ -13,7 +13,10 @@ use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{Column, Field, Value};
 
 pub(super) fn column(output: &Output) -> Column {
-    Column::new(&*output.name, output.ty.kind.clone()).with_modifier(output.ty.modifier)
+    let (table, number) = output.origin.unwrap_or_default();
+    Column::new(&*output.name, output.ty.kind.clone())
+        .with_modifier(output.ty.modifier)
+        .with_origin(table, number)
 }
 
 /// Writes a value as it is in SQLite, as one of its column's type. A copy of `raw`, which was just

@@ -7,7 +7,7 @@ use sqlparser::ast::{ColumnOption, CreateTable, Statement, TableConstraint};
 use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
 
-use crate::embedded::catalog::{FIRST_OID, Facts, OWNER, insert};
+use crate::embedded::catalog::{FIRST_OID, FIRST_TEMP_OID, Facts, OWNER, insert};
 use crate::embedded::dialect::{
     NOT_NULL_KEY, PRIMARY_MARK, Table, UNIQUE_MARK, constraint_name, types,
 };
@@ -87,7 +87,7 @@ pub(super) fn fill(
     };
     for (database, name, first) in [
         ("main", "public", FIRST_OID),
-        ("temp", "pg_temp_1", FIRST_OID + 1_000_000_000),
+        ("temp", "pg_temp_1", FIRST_TEMP_OID),
     ] {
         let mut statement = connection.prepare(&format!(
             "SELECT rowid, type, name, tbl_name, sql FROM \"{database}\".sqlite_schema \

@@ -19,6 +19,8 @@ pub(super) const NAMESPACES: &[(i64, &str)] = &[
 ];
 /// The first number that PostgreSQL gives to users' objects.
 pub(super) const FIRST_OID: i64 = 16_384;
+/// That of temporary ones.
+pub(super) const FIRST_TEMP_OID: i64 = FIRST_OID + 1_000_000_000;
 
 /// The catalogs' tables and their columns, as PostgreSQL 15 has them.
 const TABLES: &str = include_str!("tables.txt");

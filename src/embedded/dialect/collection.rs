@@ -110,7 +110,19 @@ impl Translator<'_> {
         scope: &Scope<'_>,
     ) -> Result<Sql, Fault> {
         // Rows cannot come from where perhaps nothing is looked at.
-        self.sets = None;
+        let sets = self.sets.take();
+        let sql = self.case_of(operand, conditions, otherwise, scope);
+        self.sets = sets;
+        sql
+    }
+
+    fn case_of(
+        &mut self,
+        operand: Option<&Expr>,
+        conditions: &[CaseWhen],
+        otherwise: Option<&Expr>,
+        scope: &Scope<'_>,
+    ) -> Result<Sql, Fault> {
         let operand = operand.map(|o| self.expr(o, scope)).transpose()?;
         let mut tests = Vec::new();
         let mut results = Vec::new();

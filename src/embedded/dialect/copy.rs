@@ -102,6 +102,7 @@ impl Translator<'_> {
             outputs.push(Output {
                 name: fold(name),
                 ty: sql.ty,
+                origin: None,
             });
         }
         let sql = format!(
@@ -146,6 +147,7 @@ impl Translator<'_> {
             .map(|c| Output {
                 name: c.name,
                 ty: c.ty,
+                origin: None,
             })
             .collect();
         Ok((sql, table.name.clone(), outputs))

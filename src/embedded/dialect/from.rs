@@ -12,12 +12,12 @@ use crate::error_response::SqlState;
 
 /// What every table has besides its own columns.
 pub(super) fn relation_of(table: &Table, name: String) -> Relation {
-    let columns = table
-        .columns
-        .iter()
-        .map(|c| RelationColumn {
+    let columns = (1..)
+        .zip(&table.columns)
+        .map(|(number, c)| RelationColumn {
             not_null: c.not_null,
             key: c.key,
+            origin: (table.oid > 0).then_some((table.oid, number)),
             ..RelationColumn::new(c.name.clone(), c.ty.clone())
         })
         .collect();
@@ -147,7 +147,10 @@ impl Translator<'_> {
                     qualified: true,
                     columns: columns
                         .into_iter()
-                        .map(|c| RelationColumn::new(c.name, c.ty))
+                        .map(|c| RelationColumn {
+                            origin: c.origin,
+                            ..RelationColumn::new(c.name, c.ty)
+                        })
                         .collect(),
                 };
                 rename(&mut relation, Some(alias))?;
@@ -190,7 +193,10 @@ impl Translator<'_> {
                     columns: cte
                         .columns
                         .iter()
-                        .map(|c| RelationColumn::new(c.name.clone(), c.ty.clone()))
+                        .map(|c| RelationColumn {
+                            origin: c.origin,
+                            ..RelationColumn::new(c.name.clone(), c.ty.clone())
+                        })
                         .collect(),
                 },
             ),

@@ -18,6 +18,7 @@ mod function;
 mod join;
 mod named;
 mod operator;
+mod origin;
 mod parse;
 mod plan;
 mod scope;
@@ -160,6 +161,8 @@ pub(super) struct Table {
     /// `"main"."t"`.
     pub(super) sql: String,
     pub(super) database: &'static str,
+    /// Its number in `pg_class`; 0 for the system's own.
+    pub(super) oid: u32,
     /// The statement that would make it, in SQLite's words.
     pub(super) definition: String,
     pub(super) name: String,
@@ -199,10 +202,29 @@ pub(super) struct TableColumn {
 }
 
 /// A column of a result.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug)]
 pub(super) struct Output {
     pub(super) name: String,
     pub(super) ty: Ty,
+    /// The table that the value is from, and the column's number there.
+    pub(super) origin: Option<(u32, i16)>,
+}
+
+impl Output {
+    pub(super) fn new(name: impl Into<String>, ty: impl Into<Ty>) -> Self {
+        Self {
+            name: name.into(),
+            ty: ty.into(),
+            origin: None,
+        }
+    }
+}
+
+/// Two results are alike if their columns are, wherever they come from.
+impl PartialEq for Output {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name && self.ty == other.ty
+    }
 }
 
 /// A statement in SQLite's dialect.

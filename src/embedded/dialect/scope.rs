@@ -32,6 +32,8 @@ pub(super) struct RelationColumn {
     pub(super) key: bool,
     /// What SQLite calls it, where that is another name.
     pub(super) inner: Option<String>,
+    /// The table it is from, and its number there.
+    pub(super) origin: Option<(u32, i16)>,
     /// What it is in SQLite, where that is no column.
     pub(super) computed: Option<String>,
 }
@@ -52,6 +54,7 @@ impl RelationColumn {
             merged: None,
             key: false,
             inner: None,
+            origin: None,
             computed: None,
         }
     }

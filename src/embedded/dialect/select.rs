@@ -9,7 +9,7 @@ use sqlparser::ast::{
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::scope::{Place, Relation, Scope, fold, missing_from, object};
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::{Fault, Output, collection, operator, quote};
+use crate::embedded::dialect::{Fault, Output, collection, operator, origin, quote};
 use crate::error_response::SqlState;
 
 /// A query of a WITH clause.
@@ -232,6 +232,7 @@ impl Translator<'_> {
                     columns.push(Output {
                         name: l.name.clone(),
                         ty: if same { l.ty.clone() } else { kind.into() },
+                        origin: None,
                     });
                 }
                 let plain_left = matches!(**left, SetExpr::Select(_) | SetExpr::Values(_))
@@ -330,6 +331,7 @@ impl Translator<'_> {
             outputs.push(Output {
                 name: format!("column{}", i.saturating_add(1)),
                 ty: kind.into(),
+                origin: None,
             });
         }
         let rows: Vec<String> = rows
@@ -370,13 +372,15 @@ impl Translator<'_> {
             }
             None => None,
         };
-        let outputs: Vec<Output> = items
+        let mut outputs: Vec<Output> = items
             .iter()
             .map(|(name, sql)| Output {
                 name: name.clone(),
                 ty: sql.ty.clone(),
+                origin: None,
             })
             .collect();
+        origin::trace(&select.projection, &scope, &mut outputs);
         let mut keys = Vec::new();
         for key in order {
             keys.push(self.order_key(key, &outputs, &scope)?);

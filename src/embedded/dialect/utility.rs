@@ -11,7 +11,7 @@ use crate::embedded::dialect::expr::{Translator, shorten};
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{Scope, fold};
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::{Fault, Output, quote};
+use crate::embedded::dialect::{Fault, Output, origin, quote};
 use crate::server::{Scope as SettingScope, SessionCommand};
 
 fn nothing(tag: &str) -> Plan {
@@ -142,6 +142,7 @@ impl Translator<'_> {
                     columns: vec![Output {
                         name: "QUERY PLAN".into(),
                         ty: Type::TEXT.into(),
+                        origin: None,
                     }],
                     locks: false,
                 }
@@ -225,8 +226,9 @@ impl Translator<'_> {
         for (name, sql) in found {
             let sql = self.settle_as(sql, &Type::TEXT)?;
             texts.push(format!("{} AS {}", sql.text, quote(&name)));
-            columns.push(Output { name, ty: sql.ty });
+            columns.push(Output::new(name, sql.ty));
         }
+        origin::trace(items, scope, &mut columns);
         Ok((texts.join(","), columns))
     }
 }

@@ -174,7 +174,82 @@ public class JdbcCheck {
         check(names.get(0).equals("id") && names.size() == 11, names);
         passed++;
         s.execute("drop table jdbc_t");
+        metadata(c);
         c.close();
+    }
+
+    /** What `rows` has in these columns, a row after the other. */
+    static String all(ResultSet rows, String... columns) throws SQLException {
+        List<String> found = new ArrayList<>();
+        while (rows.next()) {
+            List<String> values = new ArrayList<>();
+            for (String column : columns) values.add(rows.getString(column));
+            found.add(String.join(" ", values));
+        }
+        return String.join(", ", found);
+    }
+
+    static void is(String want, String got) {
+        check(want.equals(got), "expected: " + want + "; got: " + got);
+    }
+
+    /** DatabaseMetaData, and the facts that it is made of in errors. */
+    static void metadata(Connection c) throws Exception {
+        Statement s = c.createStatement();
+        s.execute("drop view if exists jdbc_v");
+        s.execute("drop table if exists jdbc_c, jdbc_p");
+        s.execute("create table jdbc_p (id serial primary key, code varchar(20) not null unique, price numeric(10,2) default 1.5)");
+        s.execute("create table jdbc_c (a int, b int, parent int references jdbc_p(id) on delete cascade, other text,"
+                + " primary key (a, b))");
+        s.execute("create index jdbc_c_other on jdbc_c (other, b)");
+        s.execute("create view jdbc_v as select id, code from jdbc_p");
+        s.execute("comment on table jdbc_p is 'parents'");
+        s.execute("comment on column jdbc_p.code is 'the code'");
+        DatabaseMetaData about = c.getMetaData();
+        is("jdbc_c TABLE, jdbc_p TABLE, jdbc_v VIEW",
+                all(about.getTables(null, "public", "jdbc\\_%", new String[] {"TABLE", "VIEW"}), "TABLE_NAME", "TABLE_TYPE")
+                        .replaceAll("(.*VIEW), (.*)", "$2, $1"));
+        is("id int4 10 0 0, code varchar 20 0 0, price numeric 10 2 1",
+                all(about.getColumns(null, "public", "jdbc_p", null), "COLUMN_NAME", "TYPE_NAME", "COLUMN_SIZE", "DECIMAL_DIGITS", "NULLABLE")
+                        .replace("serial", "int4"));
+        is("parents", all(about.getTables(null, "public", "jdbc_p", null), "REMARKS"));
+        is("the code", all(about.getColumns(null, "public", "jdbc_p", "code"), "REMARKS"));
+        is("a 1 jdbc_c_pkey, b 2 jdbc_c_pkey",
+                all(about.getPrimaryKeys(null, "public", "jdbc_c"), "COLUMN_NAME", "KEY_SEQ", "PK_NAME"));
+        is("f jdbc_c_pkey a, f jdbc_c_pkey b, t jdbc_c_other other, t jdbc_c_other b",
+                all(about.getIndexInfo(null, "public", "jdbc_c", false, true), "NON_UNIQUE", "INDEX_NAME", "COLUMN_NAME"));
+        String keys = "jdbc_p id jdbc_c parent 1 jdbc_c_parent_fkey jdbc_p_pkey " + DatabaseMetaData.importedKeyCascade;
+        String[] columns = {"PKTABLE_NAME", "PKCOLUMN_NAME", "FKTABLE_NAME", "FKCOLUMN_NAME", "KEY_SEQ", "FK_NAME", "PK_NAME", "DELETE_RULE"};
+        is(keys, all(about.getImportedKeys(null, "public", "jdbc_c"), columns));
+        is(keys, all(about.getExportedKeys(null, "public", "jdbc_p"), columns));
+        is(keys, all(about.getCrossReference(null, "public", "jdbc_p", null, "public", "jdbc_c"), columns));
+        is("a, b", all(about.getBestRowIdentifier(null, "public", "jdbc_c", DatabaseMetaData.bestRowSession, false), "COLUMN_NAME"));
+        check(all(about.getSchemas(), "TABLE_SCHEM").contains("public"), "getSchemas");
+        check(all(about.getTypeInfo(), "TYPE_NAME").contains("timestamptz"), "getTypeInfo");
+        passed++;
+
+        // Rows that are changed where they stand need the primary key.
+        Statement changing = c.createStatement(ResultSet.TYPE_SCROLL_INSENSITIVE, ResultSet.CONCUR_UPDATABLE);
+        s.execute("insert into jdbc_p (code) values ('one'), ('two')");
+        ResultSet rows = changing.executeQuery("select * from jdbc_p order by id");
+        check(rows.absolute(2), "absolute");
+        rows.updateString("code", "zwei");
+        rows.updateRow();
+        check(rows.first() && rows.getString("code").equals("one"), "first");
+        is("one, zwei", all(s.executeQuery("select code from jdbc_p order by id"), "code"));
+        passed++;
+
+        try {
+            s.execute("insert into jdbc_c values (1, 1, 99)");
+            check(false, "a row without its parent got in");
+        } catch (org.postgresql.util.PSQLException e) {
+            var error = e.getServerErrorMessage();
+            is("jdbc_c jdbc_c_parent_fkey", error.getTable() + " " + error.getConstraint());
+            is("Key (parent)=(99) is not present in table \"jdbc_p\".", error.getDetail());
+        }
+        s.execute("drop view jdbc_v");
+        s.execute("drop table jdbc_c, jdbc_p");
+        passed++;
     }
 
     public static void main(String[] args) throws Exception {
