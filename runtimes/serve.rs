@@ -24,7 +24,7 @@ use super::accept::{accept_since, poll_send};
 use super::listen::{self, Bound, Listeners};
 use super::stream::Stream;
 use super::{Accepted, Runtime, with_scratch};
-use crate::server::{Database, DatabaseSession, QuerySession, StatementTimer, Turn};
+use crate::server::{Database, DatabaseSession, QuerySession, Rows, StatementTimer, Turn};
 use crate::{ErrorResponse, Peer, PgServer, SqlState};
 
 /// Read at once from a session. Most queries are short.
@@ -224,6 +224,8 @@ async fn session<R, S, D>(
     S: AsyncRead + AsyncWrite + Unpin,
     D: Database,
 {
+    // All of a piece of a long result goes with one call.
+    stream.set_max_waiting(Rows::MOST);
     let left = server
         .front_door()
         .timeout()
@@ -261,12 +263,12 @@ where
         Err(error) => {
             let mut farewell = Vec::new();
             error.put(&mut farewell);
-            let _ = send(stream, &farewell).await;
+            let _ = send(stream, farewell).await;
             return None;
         }
     };
     match session.advance().await {
-        Turn::Send(greeting) => send(stream, &greeting).await.ok().map(|()| session),
+        Turn::Send(greeting) => send(stream, greeting).await.ok().map(|()| session),
         Turn::Close | Turn::Wait => Some(session),
     }
 }
@@ -292,7 +294,7 @@ where
             Ok(Turn::Close) => return Ok(()),
             Ok(Turn::Send(bytes)) => {
                 idle_since = None;
-                send(stream, &bytes).await?;
+                send(stream, bytes).await?;
             }
             Ok(Turn::Wait) => {
                 let limit = session.idle_timeout();
@@ -311,17 +313,17 @@ where
                 let more = first(woken, receive(session, stream));
                 match first(first(pin!(ended(&told.stop)), more), timeout).await {
                     First::Left(First::Left(())) => {
-                        return send(stream, &session.shut_down()).await;
+                        return send(stream, session.shut_down()).await;
                     }
                     First::Left(First::Right(First::Right(0))) => return Ok(()),
                     First::Left(First::Right(First::Left(()) | First::Right(_))) => {}
-                    First::Right(()) => return send(stream, &session.time_out()).await,
+                    First::Right(()) => return send(stream, session.time_out()).await,
                 }
             }
             Err(Panicked) => {
                 let mut farewell = Vec::new();
                 internal_error().put(&mut farewell);
-                return send(stream, &farewell).await;
+                return send(stream, farewell).await;
             }
         }
     }
@@ -367,19 +369,22 @@ where
     .await
 }
 
-async fn send<S>(stream: &mut Stream<S>, mut bytes: &[u8]) -> io::Result<()>
+async fn send<S>(stream: &mut Stream<S>, bytes: Vec<u8>) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let (mut bytes, mut sent) = (bytes, 0_usize);
     poll_fn(|cx| {
-        while !bytes.is_empty() {
-            match Pin::new(&mut *stream).poll_write(cx, bytes) {
+        while let Some(left @ [_, ..]) = bytes.get(sent..) {
+            match Pin::new(&mut *stream).poll_write(cx, left) {
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-                Poll::Ready(Ok(n)) => bytes = bytes.get(n..).unwrap_or_default(),
+                Poll::Ready(Ok(n)) => sent = sent.saturating_add(n),
                 Poll::Ready(Err(e)) => return Poll::Ready(Err(e)),
                 Poll::Pending => return Poll::Pending,
             }
         }
+        // A slow client is waited for without them.
+        (bytes, sent) = (Vec::new(), 0);
         Pin::new(&mut *stream).poll_flush(cx)
     })
     .await

@@ -88,6 +88,11 @@ impl<S> Stream<S> {
         }
     }
 
+    #[cfg(feature = "server")]
+    pub(super) fn set_max_waiting(&mut self, bytes: usize) {
+        self.session.set_max_waiting(bytes);
+    }
+
     /// Who came in, and over what.
     #[must_use]
     pub fn login(&self) -> &Login {

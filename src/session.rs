@@ -184,6 +184,18 @@ impl Session {
         taken.saturating_sub(held)
     }
 
+    /// Lets so many bytes wait to be transmitted under TLS, in place of 64 KiB.
+    #[cfg(feature = "server")]
+    #[allow(
+        dead_code,
+        reason = "without a runtime nobody has more to write at once"
+    )]
+    pub(crate) fn set_max_waiting(&mut self, bytes: usize) {
+        if let Some(tls) = &mut self.tls {
+            tls.set_max_waiting(bytes);
+        }
+    }
+
     /// Whether bytes wait to be transmitted.
     #[must_use]
     pub fn wants_transmit(&self) -> bool {

@@ -53,6 +53,9 @@ struct Args {
     /// Data in each round, in MiB each way
     #[arg(long, default_value_t = 256)]
     bulk: usize,
+    /// Of the large results only those with this in their name
+    #[arg(long, default_value = "")]
+    only: String,
     /// Small numbers: shows that it works, not what it costs; so does cargo test
     #[arg(long)]
     smoke: bool,
@@ -101,7 +104,7 @@ fn main() -> Result<()> {
         cost::run(&certificates, &clients, args.rounds, args.logins, args.bulk)?;
     }
     if wants(What::Bulk) {
-        bulk::run(&certificates, &clients, args.rounds, args.bulk)?;
+        bulk::run(&certificates, &clients, args.rounds, args.bulk, &args.only)?;
     }
     Ok(())
 }

@@ -160,7 +160,7 @@ impl Rows {
     /// The size at which it pays to send what there is: 32 KiB.
     pub const ENOUGH: usize = 32 * 1024;
     /// The same for a result that is long: each piece costs a change of threads and back.
-    const MOST: usize = 256 * 1024;
+    pub(crate) const MOST: usize = 256 * 1024;
 
     /// No rows.
     #[must_use]

@@ -197,6 +197,14 @@ impl TlsSession {
         running.connection.writer().write(plain).unwrap_or(0)
     }
 
+    /// How much may wait to be sent before no more plaintext is taken.
+    #[cfg(feature = "server")]
+    pub(crate) fn set_max_waiting(&mut self, bytes: usize) {
+        if let Stage::Running(running) = &mut self.stage {
+            running.connection.set_buffer_limit(Some(bytes));
+        }
+    }
+
     /// Encrypts several slices of plaintext; see [`TlsSession::write`].
     pub(crate) fn write_vectored(&mut self, plain: &[io::IoSlice<'_>]) -> usize {
         let Stage::Running(running) = &mut self.stage else {
