@@ -15,6 +15,7 @@ mod saslprep;
 pub(crate) mod scram;
 pub(crate) mod secret;
 pub(crate) mod store;
+mod until;
 mod user_file;
 
 pub use lookup::{Challenge, Found, MockSecrets};

@@ -139,6 +139,12 @@ impl Secret {
         self
     }
 
+    /// As [`Secret::valid_until`]; `None` is for ever.
+    pub(super) fn with_end(mut self, end: Option<Duration>) -> Self {
+        self.valid_until = end;
+        self
+    }
+
     /// Whether the secret has ended at this time since the Unix epoch.
     #[must_use]
     pub fn has_expired(&self, now: Duration) -> bool {

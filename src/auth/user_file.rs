@@ -9,7 +9,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use zeroize::Zeroizing;
 
 use crate::auth::roles::Roles;
-use crate::auth::{Secret, SecretError, SecretStore, StoreError};
+use crate::auth::{Secret, SecretError, SecretStore, StoreError, until};
 
 /// A file of users, each on a line of its own: `"user" "secret"`. A quote inside is doubled, lines
 /// that begin with `;` or `#` are comments.
@@ -17,7 +17,8 @@ use crate::auth::{Secret, SecretError, SecretStore, StoreError};
 /// More strings may follow, as in the flat file that PostgreSQL kept before version 9 and PgBouncer
 /// still takes: `"user" "secret" "valid until" "role" "role"…`, roles that the user is a member of,
 /// for access rules with `+role`. A role that is a member of others has a line too, with an empty
-/// secret. How long the secret is valid is not looked at, nor what is not in quotes.
+/// secret. "Valid until" is empty, `infinity`, or a time such as `2027-01-31 12:00:00+00`, in UTC
+/// unless it says otherwise. What is not in quotes is not read.
 ///
 /// A secret is one of PostgreSQL's (`SCRAM-SHA-256$…`, or `md5` and 32 hexadecimal digits), a
 /// password in clear, or empty for a user that cannot log in with one. Clear passwords are turned
@@ -82,6 +83,11 @@ pub enum UserFileFault {
     /// The user has a line already.
     #[error("the user has an entry already; remove one")]
     Twice,
+    /// Until when the secret is good.
+    #[error(
+        "\"valid until\" is not understood; write it as 2027-01-31 12:00:00+00, or leave it empty"
+    )]
+    Until,
     /// It begins like a SCRAM secret.
     #[error("{0}")]
     Secret(#[from] SecretError),
@@ -182,7 +188,12 @@ fn parse(text: &str, old: &Users) -> Result<Users, (usize, UserFileFault)> {
         if !seen.insert(user.clone()) {
             return Err(wrong(UserFileFault::Twice));
         }
-        for role in roles(more) {
+        let mut more = strings(more);
+        let end = match more.next().unwrap_or_default().as_str() {
+            "" | "infinity" => None,
+            text => Some(until::read(text).ok_or_else(|| wrong(UserFileFault::Until))?),
+        };
+        for role in more.filter(|role| !role.is_empty()) {
             users.roles.grant(role, user.clone());
         }
         if secret.is_empty() {
@@ -194,7 +205,7 @@ fn parse(text: &str, old: &Users) -> Result<Users, (usize, UserFileFault)> {
             (Err(_), Some(old)) if old.is_of(user.as_bytes(), secret.as_bytes()) => old.clone(),
             (Err(_), _) => Secret::scram_sha_256(secret.as_bytes()).map_err(|e| wrong(e.into()))?,
         };
-        users.secrets.insert(user, secret);
+        users.secrets.insert(user, secret.with_end(end));
     }
     Ok(users)
 }
@@ -206,14 +217,13 @@ fn entry(line: &str) -> Option<(String, Zeroizing<String>, &str)> {
     Some((user, Zeroizing::new(secret), rest))
 }
 
-/// What follows "valid until", as far as it is in quotes.
-fn roles(mut rest: &str) -> impl Iterator<Item = String> {
-    let strings = core::iter::from_fn(move || {
+/// What follows the secret, as far as it is in quotes.
+fn strings(mut rest: &str) -> impl Iterator<Item = String> {
+    core::iter::from_fn(move || {
         let (string, behind) = quoted(rest.trim_start())?;
         rest = behind;
         Some(string)
-    });
-    strings.skip(1).filter(|role| !role.is_empty())
+    })
 }
 
 /// A string in double quotes, those inside doubled, and what follows it.
@@ -236,6 +246,8 @@ fn quoted(text: &str) -> Option<(String, &str)> {
 
 #[cfg(test)]
 mod tests {
+    use core::time::Duration;
+
     use super::*;
 
     const SCRAM: &str = "SCRAM-SHA-256$4096:bGHUUuHp3JhR0Hy2DRKSHw==$NZ7L7JcgtZuCFqWfyntH/7b6pDPr5hfPAs1U7qt50ZY=:9hpubRid2bUC7wSOtcjaLbaFuLxLTJei77PKs/3BkXU=";
@@ -259,7 +271,7 @@ mod tests {
             "ann" "x" "" "staff" "on ""call"""
             "bob" "" "2027-01-01" "admins" anything "none"
             "admins" "" "" "staff"
-            "carl" "x" "staff"
+            "carl" "x" "infinity"
             "dora" "x" staff "staff" "staff"
             "eve" "x" "" "" "staff
         "#;
@@ -281,6 +293,22 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_may_end_and_last_again() {
+        let read = |until: &str, old: &Users| {
+            let text = format!("\"ann\" \"pass\" \"{until}\"");
+            parse(&text, old).unwrap()
+        };
+        let end = Duration::from_secs(1_801_353_600);
+        let ends = read("2027-01-31", &Users::default());
+        let secret = &ends.secrets["ann"];
+        assert!(!secret.has_expired(end) && secret.has_expired(end + Duration::from_secs(1)));
+        let lasts = read("infinity", &ends);
+        assert!(!lasts.secrets["ann"].has_expired(Duration::MAX));
+        // The salt is kept.
+        assert_eq!(lasts.secrets["ann"].to_postgres(), secret.to_postgres());
+    }
+
+    #[test]
     fn what_is_wrong_is_told_with_its_line() {
         let twice = "\"a\" \"x\"\n\"a\" \"y\"";
         for (text, line, fault) in [
@@ -291,6 +319,7 @@ mod tests {
             ("\"alice\" \"x\"\"", 1, UserFileFault::Syntax),
             ("\"\" \"x\"", 1, UserFileFault::Syntax),
             (twice, 2, UserFileFault::Twice),
+            ("\"a\" \"x\" \"staff\"", 1, UserFileFault::Until),
             (
                 "\"a\" \"SCRAM-SHA-256$4096:x\"",
                 1,
