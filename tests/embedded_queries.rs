@@ -198,3 +198,67 @@ fn columns_tell_which_table_they_are_from() {
         }
     });
 }
+
+#[test]
+fn the_first_of_each_kind() {
+    on_empty(&[
+        ("create table t(k int, v int, n text unique)", ""),
+        (
+            "insert into t values (1, 1, 'a'), (1, 9, 'b'), (2, 5, 'c'), (null, 3, 'd')",
+            "",
+        ),
+        (
+            "select distinct on (k) k, v from t order by k, v desc",
+            "1|9;2|5;∅|3",
+        ),
+        (
+            "select distinct on (k) v from t order by k desc, v limit 2",
+            "3;5",
+        ),
+        (
+            "select distinct on (k % 2) k % 2 as p, sum(v) from t group by k order by k % 2, sum(v)",
+            "0|5;1|10;∅|3",
+        ),
+        (
+            "select distinct on (2) v, k from t order by 2, 1",
+            "1|1;5|2;3|∅",
+        ),
+        ("select distinct on (k) k from t order by v", "42P10"),
+        (
+            "select count(*) from (select distinct on (k) * from t) x",
+            "3",
+        ),
+        (
+            "insert into t values (7, 7, 'a') on conflict on constraint t_n_key do update set v = 70 returning k, v",
+            "1|70",
+        ),
+        (
+            "insert into t values (7, 7, 'a') on conflict on constraint nope do nothing",
+            "42704",
+        ),
+        ("explain (format json) select 1", "0A000"),
+    ]);
+}
+
+#[test]
+fn json_is_spaced_as_in_postgresql() {
+    on_empty(&[
+        (
+            "select jsonb_build_object('a', 1, 'b', array[1,2], 'c', null), json_build_object('k', 'v', 'n', 1)",
+            "{\"a\": 1, \"b\": [1, 2], \"c\": null}|{\"k\" : \"v\", \"n\" : 1}",
+        ),
+        (
+            "select json_build_array(1, 'x', null, true), jsonb_build_array(1.50, '{\"x\":1}'::jsonb)",
+            "[1, \"x\", null, true]|[1.50, {\"x\": 1}]",
+        ),
+        ("select json_build_object(null, 1)", "22023"),
+        (
+            "select json_agg(x order by x desc), jsonb_agg(x) filter (where x > 1), json_agg(x) filter (where x > 9) from generate_series(1, 3) x",
+            "[3, 2, 1]|[2, 3]|∅",
+        ),
+        (
+            "select json_object_agg(k, v) from (values ('a', 1), ('b', null)) t(k, v)",
+            "{ \"a\" : 1, \"b\" : null }",
+        ),
+    ]);
+}

@@ -15,6 +15,7 @@ mod number;
 mod place;
 mod portal;
 mod schema;
+mod sequences;
 mod steps;
 mod thread;
 mod transaction;

@@ -9,8 +9,8 @@ use rusqlite::{Connection, MAIN_DB, OptionalExtension, TransactionState};
 use crate::embedded::catalog;
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{
-    COMMENTS, Fault, Index, NOT_NULL_KEY, PRIMARY_MARK, Schema, Table, TableColumn, UNIQUE_MARK,
-    VIEW_TYPES, foreign_key_name, quote,
+    ALWAYS, BY_DEFAULT, COMMENTS, Fault, Index, NOT_NULL_KEY, PRIMARY_MARK, SEQUENCES, Schema,
+    Table, TableColumn, UNIQUE_MARK, VIEW_TYPES, foreign_key_name, quote,
 };
 use crate::embedded::error::fault;
 use crate::embedded::violation;
@@ -241,6 +241,7 @@ impl<'c> SqliteSchema<'c> {
                 .unwrap_or_else(|| types::declared(&declared));
             columns.push(TableColumn {
                 counts: key && declared.eq_ignore_ascii_case("integer"),
+                identity: "",
                 ty,
                 not_null: row.get::<_, i64>(2)? != 0,
                 default: row.get(3)?,
@@ -252,6 +253,13 @@ impl<'c> SqliteSchema<'c> {
         for column in &mut columns {
             column.counts &= keys == 1;
             if column.counts {
+                column.identity = if sql.contains(ALWAYS) {
+                    "a"
+                } else if sql.contains(BY_DEFAULT) || !sql.contains("AUTOINCREMENT") {
+                    "d"
+                } else {
+                    ""
+                };
                 let quoted = quote(&column.name);
                 let bounded = |low: i64| sql.contains(&format!("{quoted} BETWEEN {low} AND"));
                 if bounded(i32::MIN.into()) {
@@ -373,6 +381,22 @@ impl Schema for SqliteSchema<'_> {
                 .collect()
         };
         read().map_err(|e| fault(&e))
+    }
+
+    fn has_sequence(&self, name: &str) -> Result<bool, Fault> {
+        let there = self.strings(
+            "SELECT name FROM main.sqlite_schema WHERE type='table' AND name=?1",
+            SEQUENCES,
+        );
+        if there.map_err(|e| fault(&e))?.is_empty() {
+            return Ok(false);
+        }
+        self.strings(
+            &format!("SELECT name FROM main.{SEQUENCES} WHERE name=?1"),
+            name,
+        )
+        .map(|found| !found.is_empty())
+        .map_err(|e| fault(&e))
     }
 
     fn has_comments(&self) -> Result<bool, Fault> {

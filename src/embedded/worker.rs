@@ -19,7 +19,7 @@ use crate::embedded::portal::{
 use crate::embedded::schema::SqliteSchema;
 use crate::embedded::transaction::{Intent, Transaction};
 use crate::embedded::value;
-use crate::embedded::{context, lock, steps};
+use crate::embedded::{context, lock, sequences, steps};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{
     Column, CopyIn, CopyOut, CopyRows, Event, RowFormat, Scope, SessionCommand, Type, Value,
@@ -356,7 +356,23 @@ impl<'c> Worker<'c> {
                     .rows(sql, parameters, columns, format, "SELECT", events)
                     .map(Begun::Rows);
             }
-            Plan::Change { sql, columns, tag } => {
+            Plan::Drawing { draws, plan } => {
+                sequences::draw(self.connection, draws)?;
+                return self.execute(plan, parameters, format, together, events);
+            }
+            Plan::SetVal { query, columns } => {
+                let set = sequences::set_from(self.connection, query, parameters)?;
+                let set = [set.map_or(Kept::Null, Kept::Integer)];
+                return self
+                    .rows("SELECT ?1", &set, columns, format, "SELECT", events)
+                    .map(Begun::Rows);
+            }
+            Plan::Change {
+                sql,
+                columns,
+                tag,
+                takes,
+            } => {
                 if together {
                     self.begin_implicit()?;
                 }
@@ -366,6 +382,9 @@ impl<'c> Worker<'c> {
                         .map(Begun::Rows);
                 }
                 let count = self.write(sql, parameters)?;
+                if let Some(sequence) = takes.as_ref().filter(|_| count > 0) {
+                    sequences::note(sequence, self.connection.last_insert_rowid());
+                }
                 events.push(Event::Complete(format!("{tag} {count}")));
             }
             Plan::CreateAs { sql, insert } => {
@@ -497,6 +516,7 @@ impl<'c> Worker<'c> {
                 }
                 if *command == SessionCommand::DiscardAll {
                     self.close_cursors(|_| false);
+                    sequences::forget();
                 }
                 let columns = command.columns();
                 let context = &self.facts.info.context;

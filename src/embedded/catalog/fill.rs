@@ -7,9 +7,10 @@ use sqlparser::ast::{ColumnOption, CreateTable, Statement, TableConstraint};
 use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
 
-use crate::embedded::catalog::{FIRST_OID, FIRST_TEMP_OID, Facts, OWNER, insert};
+use crate::embedded::catalog::{FIRST_OID, FIRST_TEMP_OID, Facts, OWNER, insert, sequences};
 use crate::embedded::dialect::{
-    NOT_NULL_KEY, PRIMARY_MARK, Table, UNIQUE_MARK, constraint_name, types,
+    NOT_NULL_KEY, PRIMARY_MARK, Table, UNIQUE_MARK, constraint_name, identifier, shown_expression,
+    types,
 };
 use crate::embedded::schema::SqliteSchema;
 
@@ -126,6 +127,7 @@ pub(super) fn fill(
         }
     }
     fill.point_keys()?;
+    sequences::fill(connection, || fill.number())?;
     // PostgreSQL's foreign keys are triggers, and psql looks for them only where there are any.
     connection.execute_batch(
         "UPDATE pg_catalog.pg_class SET relhastriggers=1 WHERE oid IN (SELECT conrelid FROM \
@@ -141,19 +143,6 @@ fn other_of(oids: &HashMap<(&str, &str), i64>, object: &Object, target: &str) ->
 fn list(names: &[String]) -> String {
     let names: Vec<String> = names.iter().map(|n| identifier(n)).collect();
     names.join(", ")
-}
-
-/// Quoted where it must be.
-fn identifier(name: &str) -> String {
-    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if plain {
-        name.to_owned()
-    } else {
-        crate::embedded::dialect::quote(name)
-    }
 }
 
 impl Fill<'_> {
@@ -203,7 +192,7 @@ impl Fill<'_> {
                 "oid,conname,connamespace,contype,convalidated,conrelid,conislocal",
                 &[&oid, name, &2200, &"c", &1, &object.oid, &1],
             )?;
-            self.define(oid, &format!("CHECK ({text})"))?;
+            self.define(oid, &format!("CHECK ({})", shown_expression(text)))?;
         }
         if !table.view {
             self.foreign_keys(object, table, statement.as_ref(), oids)?;
@@ -256,7 +245,8 @@ impl Fill<'_> {
         number: i64,
         column: &crate::embedded::dialect::TableColumn,
     ) -> rusqlite::Result<()> {
-        let has_default = column.default.is_some() || column.generated;
+        let default = column.shown_default(&table.name, table.view);
+        let has_default = default.is_some() || column.generated;
         let collation = if types::is_text(&column.ty.kind) {
             100
         } else {
@@ -275,17 +265,13 @@ impl Fill<'_> {
                 &column.ty.modifier,
                 &column.not_null,
                 &has_default,
-                &if column.counts && !table.view {
-                    "d"
-                } else {
-                    ""
-                },
+                &column.identity,
                 &if column.generated { "s" } else { "" },
                 &1,
                 &collation,
             ],
         )?;
-        if let Some(default) = &column.default {
+        if let Some(default) = &default {
             let oid = self.number();
             insert(
                 self.connection,
@@ -332,7 +318,7 @@ impl Fill<'_> {
                 &object.name,
                 &column.name,
                 &number,
-                &column.default,
+                &default,
                 &if column.not_null { "NO" } else { "YES" },
                 &if array {
                     "ARRAY".to_owned()
@@ -346,8 +332,16 @@ impl Fill<'_> {
                 &info.database,
                 &"pg_catalog",
                 &column.ty.kind.name(),
-                &if column.counts { "YES" } else { "NO" },
-                &column.counts.then_some("BY DEFAULT"),
+                &if column.identity.is_empty() {
+                    "NO"
+                } else {
+                    "YES"
+                },
+                &match column.identity {
+                    "a" => Some("ALWAYS"),
+                    "d" => Some("BY DEFAULT"),
+                    _ => None,
+                },
                 &if column.generated { "ALWAYS" } else { "NEVER" },
                 &if table.view { "NO" } else { "YES" },
             ],
@@ -412,7 +406,7 @@ impl Fill<'_> {
             let predicate = found
                 .filter(|_| partial)
                 .and_then(|o| o.sql.as_deref())
-                .and_then(|sql| sql.rsplit_once(" WHERE ").map(|(_, p)| p.to_owned()));
+                .and_then(|sql| sql.rsplit_once(" WHERE ").map(|(_, p)| shown_expression(p)));
             self.index(
                 object,
                 table,
@@ -827,7 +821,9 @@ fn checks(create: &CreateTable) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for column in &create.columns {
         for option in &column.options {
-            if let (ColumnOption::Check(check), Some(name)) = (&option.option, &option.name) {
+            if let (ColumnOption::Check(check), Some(name)) = (&option.option, &option.name)
+                && !name.value.starts_with("pgtls_")
+            {
                 found.push((name.value.clone(), check.expr.to_string()));
             }
         }

@@ -108,6 +108,22 @@ impl Translator<'_> {
         match name {
             "pg_get_indexdef" | "pg_get_constraintdef" | "pg_get_viewdef" => {}
             "col_description" | "obj_description" => return self.description(name, arguments),
+            "pg_get_serial_sequence" => {
+                let [table, column] = arguments else {
+                    return Ok(None);
+                };
+                let table = self.implicit(table.clone(), &Type::TEXT.into())?.text;
+                let column = self.implicit(column.clone(), &Type::TEXT.into())?.text;
+                self.schema.use_catalog();
+                let text = format!(
+                    "(SELECT 'public.'||quote_ident(s.relname) FROM \"pg_catalog\".pg_depend d \
+                     JOIN \"pg_catalog\".pg_class s ON s.oid=d.objid AND s.relkind='S' \
+                     JOIN \"pg_catalog\".pg_class t ON t.oid=d.refobjid \
+                     JOIN \"pg_catalog\".pg_attribute a ON a.attrelid=t.oid AND a.attnum=d.refobjsubid \
+                     WHERE t.relname=pg_object_name({table}) AND a.attname={column} LIMIT 1)"
+                );
+                return Ok(Some(Sql::new(text, Type::TEXT)));
+            }
             "to_regtype" => {
                 let text = self.implicit(object.clone(), &Type::TEXT.into())?.text;
                 return Ok(Some(Sql::new(

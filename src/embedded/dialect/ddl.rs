@@ -191,8 +191,17 @@ impl Translator<'_> {
                 match &option.option {
                     ColumnOption::PrimaryKey(_)
                     | ColumnOption::NotNull
-                    | ColumnOption::Unique(_)
-                    | ColumnOption::Generated { .. } => {}
+                    | ColumnOption::Unique(_) => {}
+                    ColumnOption::Generated { generated_as, .. } => {
+                        let mark = match generated_as {
+                            GeneratedAs::Always => ALWAYS,
+                            _ => BY_DEFAULT,
+                        };
+                        text.push_str(&format!(
+                            " CONSTRAINT {} CHECK ({name} IS NOT NULL)",
+                            quote(mark)
+                        ));
+                    }
                     ColumnOption::Check(check) => {
                         let condition = self.condition(&check.expr, scope, "CHECK")?;
                         text.push_str(&format!(" CHECK ({})", condition.text));
@@ -557,6 +566,10 @@ impl Translator<'_> {
         })
     }
 }
+
+/// The constraints that mark an identity column; a serial one has none.
+pub(in crate::embedded) const ALWAYS: &str = "pgtls_identity_always";
+pub(in crate::embedded) const BY_DEFAULT: &str = "pgtls_identity_default";
 
 /// The constraint that a primary key of several columns is not NULL.
 pub(in crate::embedded) const NOT_NULL_KEY: &str = "pgtls_key_not_null";

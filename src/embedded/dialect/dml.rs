@@ -5,8 +5,8 @@ use std::rc::Rc;
 use postgres_types::Type;
 use sqlparser::ast::{
     Assignment, AssignmentTarget, ConflictTarget, Delete, Expr, FromTable, Ident, Insert,
-    OnConflict, OnConflictAction, OnInsert, Query, SelectItem, SetExpr, TableFactor, TableObject,
-    TableWithJoins, Update, UpdateTableFromKind, Values,
+    InsertOverriding, OnConflict, OnConflictAction, OnInsert, Query, SelectItem, SetExpr,
+    TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind, Values,
 };
 
 use crate::embedded::dialect::expr::{Open, Sql, Translator};
@@ -149,9 +149,43 @@ impl Translator<'_> {
         let source = match &insert.source {
             None => "DEFAULT VALUES".to_owned(),
             Some(query) => match plain_values(query) {
-                Some(values) => self.insert_values(values, &mut columns, listed)?,
+                Some(values) => {
+                    self.once = true;
+                    let text = self.insert_values(values, &mut columns, listed);
+                    self.once = false;
+                    text?
+                }
                 None => self.insert_query(query, &mut columns, listed, &scope)?,
             },
+        };
+        let always = columns.iter().find(|c| c.identity == "a");
+        if let Some(column) = always.filter(|_| insert.source.is_some()) {
+            match insert.overriding {
+                Some(InsertOverriding::System) => {}
+                Some(InsertOverriding::User) => {
+                    return Err(Fault::unsupported("OVERRIDING USER VALUE").at(name));
+                }
+                None => {
+                    return Err(Fault::new(
+                        SqlState::new("428C9").unwrap_or(SqlState::SYNTAX_ERROR),
+                        format!(
+                            "cannot insert a non-DEFAULT value into column \"{}\"",
+                            column.name
+                        ),
+                    )
+                    .with_detail(format!(
+                        "Column \"{}\" is an identity column defined as GENERATED ALWAYS.",
+                        column.name
+                    ))
+                    .with_hint("Use OVERRIDING SYSTEM VALUE to override."));
+                }
+            }
+        }
+        let given: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+        let given = if insert.source.is_none() {
+            Vec::new()
+        } else {
+            given
         };
         let names: Vec<String> = columns.iter().map(|c| quote(&c.name)).collect();
         let list = if insert.source.is_none() || names.is_empty() {
@@ -177,6 +211,7 @@ impl Translator<'_> {
             sql,
             columns: outputs,
             tag: "INSERT 0",
+            takes: super::sequence::taken_by(&table, &given, insert),
         })
     }
 
@@ -308,7 +343,9 @@ impl Translator<'_> {
                 }
             }
             Some(ConflictTarget::OnConstraint(name)) => {
-                return Err(Fault::unsupported("ON CONFLICT ON CONSTRAINT").at(name));
+                let columns = self.constrained(table, name)?;
+                let columns: Vec<String> = columns.iter().map(|c| quote(c)).collect();
+                text.push_str(&format!(" ({})", columns.join(",")));
             }
         }
         match &conflict.action {
@@ -332,6 +369,41 @@ impl Translator<'_> {
             }
         }
         Ok(text)
+    }
+
+    /// The columns of a unique constraint.
+    fn constrained(
+        &self,
+        table: &Table,
+        name: &sqlparser::ast::ObjectName,
+    ) -> Result<Vec<String>, Fault> {
+        let (_, wanted) = object(name)?;
+        for index in self.schema.indexes(table)? {
+            let columns: Option<Vec<String>> = index.columns.into_iter().collect();
+            if let Some(columns) = columns.filter(|_| index.constraint && index.name == wanted) {
+                return Ok(columns);
+            }
+        }
+        let key: Vec<String> = table
+            .columns
+            .iter()
+            .filter(|c| c.key)
+            .map(|c| c.name.clone())
+            .collect();
+        let named = format!("CONSTRAINT {} PRIMARY KEY", quote(&wanted));
+        if !key.is_empty()
+            && (table.definition.contains(&named) || wanted == format!("{}_pkey", table.name))
+        {
+            return Ok(key);
+        }
+        Err(Fault::new(
+            SqlState::UNDEFINED_OBJECT,
+            format!(
+                "constraint \"{wanted}\" for table \"{}\" does not exist",
+                table.name
+            ),
+        )
+        .at(name))
     }
 
     fn assignments(
@@ -451,6 +523,7 @@ impl Translator<'_> {
             sql,
             columns,
             tag: "UPDATE",
+            takes: None,
         })
     }
 
@@ -489,6 +562,7 @@ impl Translator<'_> {
             sql,
             columns,
             tag: "DELETE",
+            takes: None,
         })
     }
 }

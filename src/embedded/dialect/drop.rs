@@ -24,6 +24,7 @@ impl Translator<'_> {
             ObjectType::Table => "TABLE",
             ObjectType::View => "VIEW",
             ObjectType::Index => "INDEX",
+            ObjectType::Sequence => "SEQUENCE",
             other => return Err(Fault::unsupported(format!("DROP {other}"))),
         };
         let lower = word.to_lowercase();
@@ -37,6 +38,12 @@ impl Translator<'_> {
             let (namespace, bare) = object(name)?;
             let there = match object_type {
                 ObjectType::Index => self.drop_index(&bare, &mut steps)?,
+                ObjectType::Sequence => {
+                    let step = self.drop_sequence(&bare)?;
+                    let there = step.is_some();
+                    steps.extend(step);
+                    there
+                }
                 _ => match self.schema.table(namespace.as_deref(), &bare)? {
                     Some(table) if table.system => {
                         return Err(Fault::new(

@@ -87,6 +87,12 @@ pub(super) struct Translator<'s> {
     pub(super) ctes: Vec<super::select::Cte>,
     depth: u32,
     pub(super) grouping: Grouping,
+    /// Where an expression is evaluated once.
+    pub(super) once: bool,
+    /// The same for the list of the query that is next.
+    pub(super) once_next: bool,
+    /// The sequences that numbers are drawn from.
+    pub(super) draws: Vec<String>,
     /// In the list of a SELECT, what gives rows there.
     pub(super) sets: Option<super::sets::Sets>,
 }
@@ -116,6 +122,9 @@ impl<'s> Translator<'s> {
             ctes: Vec::new(),
             depth: 0,
             grouping: Grouping::default(),
+            once: false,
+            once_next: false,
+            draws: Vec::new(),
             sets: None,
         }
     }

@@ -63,6 +63,8 @@ const FUNCTIONS: &[(&str, &str, char, &str)] = &[
     ("jsonb_typeof", "j", 't', "pg_json_typeof"),
     ("json_array_length", "j", 'i', ""),
     ("jsonb_array_length", "j", 'i', "json_array_length"),
+    ("currval", "t", 'l', "pg_currval"),
+    ("lastval", "", 'l', "pg_lastval"),
     ("left", "ti", 't', "pg_left"),
     ("length", "y", 'i', ""),
     ("length", "t", 'i', ""),
@@ -92,7 +94,6 @@ const FUNCTIONS: &[(&str, &str, char, &str)] = &[
     ("pg_get_function_identity_arguments", "o", 't', "pg_null"),
     ("pg_get_function_result", "o", 't', "pg_null"),
     ("pg_get_partkeydef", "o", 't', "pg_null"),
-    ("pg_get_serial_sequence", "tt", 't', "pg_null"),
     ("pg_get_statisticsobjdef_columns", "o", 't', "pg_null"),
     ("pg_get_triggerdef", "o", 't', "pg_null"),
     ("pg_get_triggerdef", "ob", 't', "pg_null"),
@@ -255,6 +256,9 @@ impl Translator<'_> {
         let (namespace, name) = object(&call.name)?;
         if super::sets::gives_rows(call) {
             return self.set_call(call, scope);
+        }
+        if let Some(sql) = self.sequence_call(&name, call)? {
+            return Ok(sql);
         }
         if !matches!(namespace.as_deref(), None | Some("pg_catalog")) {
             return Err(undefined(&call.name.to_string(), &[]));
@@ -420,6 +424,22 @@ impl Translator<'_> {
                 Type::TEXT,
             ));
         }
+        if name == "json_object_agg" {
+            let [key, member] = arguments.as_slice() else {
+                return Err(undefined(name, &arguments));
+            };
+            let key = self.settle_as(key.clone(), &Type::TEXT)?;
+            let key = self.cast_now(key, &Type::TEXT.into(), false)?;
+            let member = self.settle_as(member.clone(), &Type::TEXT)?;
+            let oid = member.kind().oid();
+            return Ok(Sql::new(
+                format!(
+                    "pg_json_object_agg({},pg_to_json({},{oid}){order})",
+                    key.text, member.text
+                ),
+                Type::JSON,
+            ));
+        }
         let (Some(value), true) = (arguments.pop(), arguments.is_empty()) else {
             return Err(undefined(name, &arguments));
         };
@@ -458,14 +478,14 @@ impl Translator<'_> {
                 } else {
                     Type::JSONB
                 };
-                return Ok(Sql::new(
-                    format!(
-                        "nullif(json_group_array({word}json(pg_to_json({},{})){order}),'[]')",
-                        value.text,
-                        kind.oid()
-                    ),
-                    json,
-                ));
+                // The parts of jsonb are in its form already, and so is what joins them.
+                let part = format!("pg_to_json({},{})", value.text, kind.oid());
+                let part = if json == Type::JSONB {
+                    format!("pg_json({part},1)")
+                } else {
+                    part
+                };
+                return Ok(Sql::new(format!("pg_json_agg({word}{part}{order})"), json));
             }
             _ => return Err(undefined(name, &[value])),
         };
@@ -751,7 +771,7 @@ impl Translator<'_> {
                     texts.push(if object && i % 2 == 0 {
                         self.cast_now(sql, &Type::TEXT.into(), false)?.text
                     } else {
-                        format!("json(pg_to_json({},{}))", sql.text, sql.kind().oid())
+                        format!("pg_to_json({},{})", sql.text, sql.kind().oid())
                     });
                 }
                 if object && texts.len() % 2 != 0 {
@@ -760,13 +780,17 @@ impl Translator<'_> {
                         "argument list must have even number of elements",
                     ));
                 }
-                let function = if object { "json_object" } else { "json_array" };
-                let kind = if name.starts_with("jsonb") {
-                    Type::JSONB
+                let function = if object {
+                    "pg_json_object"
                 } else {
-                    Type::JSON
+                    "pg_json_array"
                 };
-                Sql::new(format!("{function}({})", texts.join(",")), kind)
+                let text = format!("{function}({})", texts.join(","));
+                if name.starts_with("jsonb") {
+                    Sql::new(format!("pg_json({text},1)"), Type::JSONB)
+                } else {
+                    Sql::new(text, Type::JSON)
+                }
             }
             ("timezone", 2) => return Err(Fault::unsupported("timezone(…); AT TIME ZONE is")),
             _ => return Ok(None),
@@ -812,6 +836,7 @@ fn is_aggregate(name: &str) -> bool {
             | "string_agg"
             | "array_agg"
             | "json_agg"
+            | "json_object_agg"
             | "jsonb_agg"
     )
 }

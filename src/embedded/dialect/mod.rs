@@ -10,6 +10,7 @@ mod comment;
 mod copy;
 mod ddl;
 mod definition;
+mod distinct;
 mod dml;
 mod drop;
 mod expr;
@@ -23,7 +24,9 @@ mod parse;
 mod plan;
 mod scope;
 mod select;
+mod sequence;
 mod sets;
+mod shown;
 mod spelling;
 pub(super) mod types;
 mod utility;
@@ -38,11 +41,13 @@ use sqlparser::tokenizer::Location;
 use crate::error_response::{ErrorResponse, SqlState};
 pub(super) use comment::COMMENTS;
 pub(super) use copy::Copy;
-pub(super) use ddl::{NOT_NULL_KEY, VIEW_TYPES};
+pub(super) use ddl::{ALWAYS, BY_DEFAULT, NOT_NULL_KEY, VIEW_TYPES};
 pub(super) use definition::{PRIMARY_MARK, Step, UNIQUE_MARK, constraint_name, foreign_key_name};
 pub(super) use named::{Direction, Names, OpenCursor, no_cursor};
 pub(super) use parse::Script;
 pub(super) use plan::Plan;
+pub(super) use sequence::{SEQUENCES, no_sequence, serial_name};
+pub(super) use shown::{expression as shown_expression, identifier};
 pub(super) use types::Ty;
 
 /// Why a statement is refused, and where in the text.
@@ -148,6 +153,9 @@ pub(super) trait Schema {
     /// The views and their texts.
     fn views(&self) -> Result<Vec<(String, String)>, Fault>;
 
+    /// Whether there is such a sequence, other than those of serial columns.
+    fn has_sequence(&self, name: &str) -> Result<bool, Fault>;
+
     /// Whether there are comments on anything.
     fn has_comments(&self) -> Result<bool, Fault>;
 
@@ -197,8 +205,23 @@ pub(super) struct TableColumn {
     pub(super) generated: bool,
     /// The row's number in SQLite: it counts by itself.
     pub(super) counts: bool,
+    /// An identity column, as `pg_attribute.attidentity` has it.
+    pub(super) identity: &'static str,
     /// Part of the primary key.
     pub(super) key: bool,
+}
+
+impl TableColumn {
+    /// The default as PostgreSQL shows it.
+    pub(super) fn shown_default(&self, table: &str, view: bool) -> Option<String> {
+        if self.counts && self.identity.is_empty() && !view {
+            let name = serial_name(table, &self.name);
+            return Some(format!("nextval({}::regclass)", literal(&name)));
+        }
+        self.default
+            .as_ref()
+            .map(|sql| shown::default(sql, &self.ty))
+    }
 }
 
 /// A column of a result.
@@ -242,7 +265,12 @@ pub(super) fn translate(
     declared: &[Option<Type>],
 ) -> Result<Translated, Fault> {
     let mut translator = expr::Translator::new(schema, declared);
-    let plan = translator.statement(statement)?;
+    let mut plan = translator.statement(statement)?;
+    let draws = std::mem::take(&mut translator.draws);
+    if !draws.is_empty() {
+        let inner = Box::new(plan);
+        plan = Plan::Drawing { draws, plan: inner };
+    }
     let parameters = translator.parameters()?;
     Ok(Translated { plan, parameters })
 }

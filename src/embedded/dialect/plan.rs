@@ -24,6 +24,18 @@ pub(in crate::embedded) enum Plan {
         sql: String,
         columns: Option<Vec<Output>>,
         tag: &'static str,
+        /// The sequence whose numbers it takes unasked.
+        takes: Option<String>,
+    },
+    /// Numbers are drawn from sequences, then it is run.
+    Drawing {
+        draws: Vec<String>,
+        plan: Box<Self>,
+    },
+    /// The query gives a sequence, its value, and whether it was given already.
+    SetVal {
+        query: String,
+        columns: Vec<Output>,
     },
     /// CREATE TABLE AS.
     CreateAs {
@@ -92,7 +104,8 @@ impl Plan {
     pub(in crate::embedded) fn columns(&self) -> Option<&[Output]> {
         match self {
             Self::Query { columns, .. } | Self::Fetch { columns, .. } => Some(columns),
-            Self::Execute { plan, .. } => plan.columns(),
+            Self::Execute { plan, .. } | Self::Drawing { plan, .. } => plan.columns(),
+            Self::SetVal { columns, .. } => Some(columns),
             Self::Change { columns, .. } => columns.as_deref(),
             _ => None,
         }
@@ -104,6 +117,8 @@ impl Plan {
             Self::Query { locks: true, .. }
             | Self::Change { .. }
             | Self::CreateAs { .. }
+            | Self::Drawing { .. }
+            | Self::SetVal { .. }
             | Self::Schema { .. } => Some(Intent::Write),
             Self::Copy(copy) if copy.from => Some(Intent::Write),
             Self::Query { .. } | Self::Declare { .. } | Self::Copy(_) => Some(Intent::Read),
@@ -120,6 +135,8 @@ impl Plan {
             Self::CreateAs { .. } => "CREATE TABLE AS",
             Self::Schema { tag, .. } => tag,
             Self::Execute { plan, .. } => plan.verb(),
+            Self::Drawing { .. } => "nextval()",
+            Self::SetVal { .. } => "setval()",
             _ => "COPY FROM",
         }
     }

@@ -29,9 +29,11 @@ impl Translator<'_> {
         let ctes = self.ctes.len();
         let grouping = std::mem::take(&mut self.grouping);
         let sets = self.sets.take();
+        let now = std::mem::take(&mut self.once_next);
+        let once = std::mem::replace(&mut self.once, now);
         let result = self.nest(|this| this.query_body(query, parent));
         self.ctes.truncate(ctes);
-        (self.grouping, self.sets) = (grouping, sets);
+        (self.grouping, self.sets, self.once) = (grouping, sets, once);
         result
     }
 
@@ -382,9 +384,18 @@ impl Translator<'_> {
             .collect();
         origin::trace(&select.projection, &scope, &mut outputs);
         let mut keys = Vec::new();
-        for key in order {
-            keys.push(self.order_key(key, &outputs, &scope)?);
-        }
+        let first = match &select.distinct {
+            Some(Distinct::On(exprs)) => {
+                let first = self.distinct_on(exprs, order, &items, &outputs, &scope);
+                Some(first.at(select)?)
+            }
+            _ => {
+                for key in order {
+                    keys.push(self.order_key(key, &outputs, &scope)?);
+                }
+                None
+            }
+        };
         // They give rows after all that, while what is joined to FROM gives them before.
         let folded = self.grouping.aggregates || !groups.is_empty() || self.grouping.windows;
         if self.grouping.rows && folded {
@@ -399,18 +410,20 @@ impl Translator<'_> {
         match &select.distinct {
             None | Some(Distinct::All) => {}
             Some(Distinct::Distinct) => text.push_str("DISTINCT "),
-            Some(Distinct::On(_)) => {
-                return Err(Fault::unsupported("SELECT DISTINCT ON").at(select));
-            }
+            Some(Distinct::On(_)) => {}
         }
-        let items: Vec<String> = items
+        let named = items;
+        let items: Vec<String> = named
             .iter()
             .map(|(name, sql)| format!("{} AS {}", sql.ordered(), quote(name)))
             .collect();
         if items.is_empty() {
             return Err(Fault::unsupported("a SELECT without columns").at(select));
         }
-        text.push_str(&items.join(","));
+        match &first {
+            Some(first) => text.push_str(&first.list(&named)),
+            None => text.push_str(&items.join(",")),
+        }
         if !from.is_empty() {
             text.push_str(&format!(" FROM {from}"));
         }
@@ -443,6 +456,9 @@ impl Translator<'_> {
         }
         if !keys.is_empty() {
             text.push_str(&format!(" ORDER BY {}", keys.join(",")));
+        }
+        if let Some(first) = first {
+            text = first.whole(&text, &named);
         }
         Ok((text, outputs))
     }
@@ -673,7 +689,7 @@ fn types_agree(a: &Type, b: &Type) -> bool {
             && types::rank(b).is_some()
 }
 
-fn output_key(expr: &Expr, outputs: &[Output]) -> Result<Option<Sql>, Fault> {
+pub(super) fn output_key(expr: &Expr, outputs: &[Output]) -> Result<Option<Sql>, Fault> {
     let at = |index: usize| {
         outputs
             .get(index)
@@ -705,7 +721,7 @@ fn output_key(expr: &Expr, outputs: &[Output]) -> Result<Option<Sql>, Fault> {
 }
 
 /// PostgreSQL puts NULL behind everything, SQLite before.
-fn direction(sql: &Sql, key: &OrderByExpr) -> String {
+pub(super) fn direction(sql: &Sql, key: &OrderByExpr) -> String {
     use sqlparser::ast::OrderBySort;
     let descending = matches!(key.options.sort, Some(OrderBySort::Desc));
     let nulls_first = key.options.nulls_first.unwrap_or(descending);

@@ -25,6 +25,10 @@ impl Translator<'_> {
     pub(super) fn statement(&mut self, statement: &Statement) -> Result<Plan, Fault> {
         Ok(match statement {
             Statement::Query(query) => {
+                if let Some(plan) = self.setval(query)? {
+                    return Ok(plan);
+                }
+                self.once_next = super::sequence::is_once(query);
                 let (sql, columns) = self.query(query, &Scope::default())?;
                 let (sql, columns) = self.presented(sql, columns)?;
                 Plan::Query {
@@ -39,6 +43,12 @@ impl Translator<'_> {
             Statement::CreateTable(create) => self.create_table(create)?,
             Statement::CreateIndex(create) => self.create_index(create)?,
             Statement::CreateView(create) => self.create_view(create)?,
+            Statement::CreateSequence {
+                temporary: false,
+                if_not_exists,
+                name,
+                sequence_options,
+            } => self.create_sequence(name, *if_not_exists, sequence_options)?,
             Statement::AlterTable(alter) => self.alter_table(alter)?,
             Statement::Truncate(truncate) => self.truncate(truncate)?,
             Statement::Drop {
@@ -128,10 +138,28 @@ impl Translator<'_> {
                 tag: "ANALYZE".into(),
             },
             Statement::Explain {
-                analyze: false,
+                analyze,
                 statement,
+                format,
+                options,
                 ..
             } => {
+                let text = |s: String| s.eq_ignore_ascii_case("text");
+                let format = format.as_ref().map(|f| f.to_string());
+                let format = format.map(|f| f.trim_start_matches("FORMAT").trim().to_owned());
+                let plain = options.iter().flatten().all(|o| {
+                    let on = o.arg.as_ref().map(ToString::to_string);
+                    match fold(&o.name).as_str() {
+                        "format" => on.is_none_or(text),
+                        "analyze" => on.is_some_and(|v| matches!(&*v, "false" | "off")),
+                        _ => true,
+                    }
+                });
+                if *analyze || !plain || !format.is_none_or(text) {
+                    return Err(Fault::unsupported(
+                        "EXPLAIN with ANALYZE or another FORMAT than TEXT",
+                    ));
+                }
                 let (Plan::Query { sql, .. } | Plan::Change { sql, .. }) =
                     self.statement(statement)?
                 else {

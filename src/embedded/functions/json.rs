@@ -121,14 +121,35 @@ pub(super) const FUNCTIONS: Table = &[
     }),
 ];
 
-pub(super) const LOOSE: &[(&str, Strict)] = &[("pg_to_json", |a| {
-    let kind = kind_of(a, 1);
-    let value_ = value(a, 0);
-    let Some(text) = shown(value_, &kind)? else {
-        return Ok(Value::Text("null".into()));
-    };
-    Ok(Value::Text(json_of(&text, &kind)?))
-})];
+pub(super) const LOOSE: &[(&str, Strict)] = &[
+    // Of keys and the JSON of their values, spaced as PostgreSQL does.
+    ("pg_json_object", |a| {
+        let mut parts = Vec::new();
+        for at in (0..a.len()).step_by(2) {
+            if value(a, at) == rusqlite::types::ValueRef::Null {
+                return Err(Fault::new(
+                    SqlState::INVALID_PARAMETER_VALUE,
+                    "null value not allowed for object key",
+                ));
+            }
+            let member = text(a, at.saturating_add(1));
+            parts.push(format!("{} : {member}", quoted(&text(a, at))));
+        }
+        Ok(Value::Text(format!("{{{}}}", parts.join(", "))))
+    }),
+    ("pg_json_array", |a| {
+        let parts: Vec<_> = (0..a.len()).map(|i| text(a, i)).collect();
+        Ok(Value::Text(format!("[{}]", parts.join(", "))))
+    }),
+    ("pg_to_json", |a| {
+        let kind = kind_of(a, 1);
+        let value_ = value(a, 0);
+        let Some(text) = shown(value_, &kind)? else {
+            return Ok(Value::Text("null".into()));
+        };
+        Ok(Value::Text(json_of(&text, &kind)?))
+    }),
+];
 
 /// A JSON array of texts.
 fn list<'t>(texts: impl Iterator<Item = &'t str>) -> Value {

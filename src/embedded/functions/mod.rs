@@ -5,6 +5,7 @@ mod aggregate;
 mod arithmetic;
 mod collection;
 mod json;
+mod json_aggregate;
 mod session;
 mod text;
 mod time;
@@ -56,7 +57,9 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
         })?;
     }
     aggregate::register(connection)?;
+    json_aggregate::register(connection)?;
     session::register(connection, info)?;
+    crate::embedded::sequences::register(connection)?;
     connection.create_collation("pg_numeric", crate::embedded::number::compare)?;
     connection.create_collation("pg_interval", time::compare_intervals)
 }
@@ -103,7 +106,7 @@ impl fmt::Display for Carried {
 
 impl std::error::Error for Carried {}
 
-pub(super) fn fail(fault: Fault) -> Error {
+pub(in crate::embedded) fn fail(fault: Fault) -> Error {
     Error::UserFunctionError(Box::new(Carried(fault)))
 }
 

@@ -1,0 +1,69 @@
+//! The rows about sequences.
+
+use rusqlite::Connection;
+
+use crate::embedded::catalog::{OWNER, insert};
+use crate::embedded::dialect::{SEQUENCES, serial_name};
+use crate::embedded::sequences::serials;
+
+/// Those of serial columns and the others; `number` gives numbers for what has none in SQLite.
+pub(super) fn fill(
+    connection: &Connection,
+    mut number: impl FnMut() -> i64,
+) -> rusqlite::Result<()> {
+    connection
+        .execute_batch("DELETE FROM pg_catalog.pg_sequence; DELETE FROM pg_catalog.pg_depend")?;
+    for (table, column) in serials(connection)? {
+        let oid = number();
+        class(connection, oid, &serial_name(&table, &column))?;
+        connection.execute(
+            "INSERT INTO pg_catalog.pg_sequence(seqrelid,seqtypid,seqstart,seqincrement,seqmax,seqmin,seqcache) \
+             SELECT ?1, a.atttypid, 1, 1, CASE a.atttypid WHEN 21 THEN 32767 WHEN 23 THEN 2147483647 \
+             ELSE 9223372036854775807 END, 1, 1 FROM pg_catalog.pg_attribute a \
+             JOIN pg_catalog.pg_class c ON c.oid=a.attrelid WHERE c.relname=?2 AND a.attname=?3 AND c.relkind='r'",
+            (oid, &table, &column),
+        )?;
+        // An identity column's sequence is part of it.
+        connection.execute(
+            "INSERT INTO pg_catalog.pg_depend(classid,objid,objsubid,refclassid,refobjid,refobjsubid,deptype) \
+             SELECT 1259, ?1, 0, 1259, c.oid, a.attnum, iif(a.attidentity='','a','i') \
+             FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid=a.attrelid \
+             WHERE c.relname=?2 AND a.attname=?3 AND c.relkind='r'",
+            (oid, &table, &column),
+        )?;
+    }
+    let there = connection
+        .prepare_cached("SELECT 1 FROM main.sqlite_schema WHERE type='table' AND name=?1")?
+        .exists([SEQUENCES])?;
+    if !there {
+        return Ok(());
+    }
+    let names: Vec<String> = connection
+        .prepare(&format!("SELECT name FROM main.{SEQUENCES}"))?
+        .query_map([], |r| r.get(0))?
+        .collect::<rusqlite::Result<_>>()?;
+    for name in names {
+        let oid = number();
+        class(connection, oid, &name)?;
+        connection.execute(
+            &format!(
+                "INSERT INTO pg_catalog.pg_sequence(seqrelid,seqtypid,seqstart,seqincrement,seqmax,seqmin,seqcache,seqcycle) \
+                 SELECT ?1, kind, start, step, high, low, 1, cycle FROM main.{SEQUENCES} WHERE name=?2"
+            ),
+            (oid, &name),
+        )?;
+    }
+    Ok(())
+}
+
+fn class(connection: &Connection, oid: i64, name: &str) -> rusqlite::Result<()> {
+    insert(
+        connection,
+        "pg_class",
+        "oid,relname,relnamespace,relowner,relam,relfilenode,reltuples,relpersistence,relkind,\
+         relnatts,relispopulated,relreplident",
+        &[
+            &oid, &name, &2200, &OWNER, &0, &oid, &1, &"p", &"S", &3, &1, &"n",
+        ],
+    )
+}

@@ -1,0 +1,189 @@
+//! What is kept in SQLite's words, shown in PostgreSQL's, as far as it is as simple as most are.
+
+use postgres_types::Type;
+use sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, FunctionArguments, UnaryOperator, Value};
+use sqlparser::dialect::SQLiteDialect;
+use sqlparser::parser::Parser;
+
+use crate::embedded::dialect::quote;
+use crate::embedded::dialect::types::{self, Ty};
+
+/// Functions that have another name here.
+const NAMES: &[(&str, &str)] = &[
+    ("pg_lower", "lower"),
+    ("pg_upper", "upper"),
+    ("pg_initcap", "initcap"),
+    ("pg_left", "left"),
+    ("pg_right", "right"),
+    ("pg_substr", "substr"),
+    ("pg_replace", "replace"),
+];
+
+fn parse(sql: &str) -> Option<Expr> {
+    let parser = Parser::new(&SQLiteDialect {}).try_with_sql(sql).ok();
+    parser?.parse_expr().ok()
+}
+
+/// The default of a column of this type.
+pub(super) fn default(sql: &str, ty: &Ty) -> String {
+    let Some(mut expr) = parse(sql) else {
+        return sql.to_owned();
+    };
+    while let Expr::Nested(inner) = expr {
+        expr = *inner;
+    }
+    let name = types::show(&ty.kind, -1);
+    if let Some(number) = negative(&expr) {
+        return format!("'-{number}'::{name}");
+    }
+    match &expr {
+        Expr::Value(value) => match &value.value {
+            Value::Number(n, _) if ty.kind == Type::BOOL => {
+                if n == "0" { "false" } else { "true" }.to_owned()
+            }
+            Value::SingleQuotedString(text) if ty.kind == Type::NUMERIC => text.clone(),
+            Value::SingleQuotedString(_) => format!("{}::{name}", value.value),
+            Value::Null => format!("NULL::{name}"),
+            other => other.to_string(),
+        },
+        Expr::UnaryOp {
+            op: UnaryOperator::Minus,
+            expr: inner,
+        } if matches!(**inner, Expr::Value(_)) => format!("'-{inner}'::{name}"),
+        Expr::Function(call) => match call.name.to_string().as_str() {
+            "pg_current_date" => "CURRENT_DATE".into(),
+            "pg_localtimestamp" => "LOCALTIMESTAMP".into(),
+            "pg_localtime" => "LOCALTIME".into(),
+            "pg_current_user" => "CURRENT_USER".into(),
+            _ => show(&expr).unwrap_or_else(|| sql.to_owned()),
+        },
+        _ => show(&expr).unwrap_or_else(|| sql.to_owned()),
+    }
+}
+
+/// The digits, if it is a number with a minus in front.
+fn negative(expr: &Expr) -> Option<String> {
+    let Expr::Function(call) = expr else {
+        return None;
+    };
+    let FunctionArguments::List(list) = &call.args else {
+        return None;
+    };
+    let argument = |at: usize| match list.args.get(at) {
+        Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(expr))) => Some(expr),
+        _ => None,
+    };
+    match call.name.to_string().as_str() {
+        "pg_cast" => negative(argument(0)?),
+        "pg_arith" => {
+            let (minus, zero) = (argument(0)?.to_string(), argument(2)?.to_string());
+            match argument(3)? {
+                Expr::Value(value) if minus == "45" && zero == "0" => {
+                    Some(value.value.to_string().trim_matches('\'').to_owned())
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// An expression of an index or a constraint.
+pub(in crate::embedded) fn expression(sql: &str) -> String {
+    parse(sql)
+        .and_then(|e| show(&e))
+        .unwrap_or_else(|| sql.to_owned())
+}
+
+fn show(expr: &Expr) -> Option<String> {
+    Some(match expr {
+        Expr::Identifier(ident) => identifier(&ident.value),
+        Expr::Value(value) => value.value.to_string(),
+        Expr::Nested(inner) => match &**inner {
+            Expr::BinaryOp { .. } | Expr::IsNull(_) | Expr::IsNotNull(_) => show(inner)?,
+            _ => format!("({})", show(inner)?),
+        },
+        // Only numbers and intervals have a collation of ours.
+        Expr::Collate { expr, .. } => match show(expr)?.strip_prefix('\'') {
+            Some(rest) => rest
+                .strip_suffix('\'')
+                .filter(|t| t.bytes().all(|b| b.is_ascii_digit() || b == b'.'))
+                .map(|t| format!("({t})::numeric"))?,
+            None => show(expr)?,
+        },
+        Expr::BinaryOp { left, op, right } => {
+            format!("({} {op} {})", show(left)?, show(right)?)
+        }
+        Expr::IsNull(inner) => format!("({} IS NULL)", show(inner)?),
+        Expr::IsNotNull(inner) => format!("({} IS NOT NULL)", show(inner)?),
+        Expr::Function(call) => {
+            let name = call.name.to_string();
+            let name = match NAMES.iter().find(|(ours, _)| *ours == name) {
+                Some((_, theirs)) => (*theirs).to_owned(),
+                None if name.starts_with("pg_") => return None,
+                None => name,
+            };
+            let FunctionArguments::List(list) = &call.args else {
+                return None;
+            };
+            let mut arguments = Vec::new();
+            for argument in &list.args {
+                let FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) = argument else {
+                    return None;
+                };
+                arguments.push(show(expr)?);
+            }
+            format!("{name}({})", arguments.join(", "))
+        }
+        _ => return None,
+    })
+}
+
+/// Quoted where it must be.
+pub(in crate::embedded) fn identifier(name: &str) -> String {
+    let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if plain { name.to_owned() } else { quote(name) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn defaults_and_expressions_look_like_those_of_postgresql() {
+        for (sql, kind, shown) in [
+            ("('1.50')", Type::NUMERIC, "1.50"),
+            ("(0)", Type::BOOL, "false"),
+            ("('new')", Type::TEXT, "'new'::text"),
+            ("('x')", Type::VARCHAR, "'x'::character varying"),
+            ("(7)", Type::INT4, "7"),
+            ("((-7))", Type::INT4, "'-7'::integer"),
+            ("(now())", Type::TIMESTAMPTZ, "now()"),
+            (
+                "(pg_cast(pg_arith(45,1700,0,'1.5'),1700,1700,9,0))",
+                Type::NUMERIC,
+                "'-1.5'::numeric",
+            ),
+            ("(pg_current_date())", Type::DATE, "CURRENT_DATE"),
+            ("(gen_random_uuid())", Type::UUID, "gen_random_uuid()"),
+            ("'{}'", Type::JSONB, "'{}'::jsonb"),
+        ] {
+            assert_eq!(default(sql, &kind.into()), shown, "{sql}");
+        }
+        for (sql, shown) in [
+            ("pg_lower(\"other\")", "lower(other)"),
+            ("(\"amount\" > 5)", "(amount > 5)"),
+            (
+                "(\"n\" COLLATE pg_numeric > '0' COLLATE pg_numeric)",
+                "(n > (0)::numeric)",
+            ),
+            ("(\"A b\" = 'x')", "(\"A b\" = 'x')"),
+            ("pg_arith(43,23,\"a\",1)", "pg_arith(43,23,\"a\",1)"),
+        ] {
+            assert_eq!(expression(sql), shown);
+        }
+    }
+}
