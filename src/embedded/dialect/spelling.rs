@@ -2,9 +2,14 @@
 
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
-/// `FETCH c` becomes `FETCH NEXT FROM c`, and so on (PostgreSQL docs, "FETCH").
+/// The setting that SET CONSTRAINTS is written as.
+pub(super) const CONSTRAINTS: &str = "pgtls_constraints";
+
+/// `FETCH c` becomes `FETCH NEXT FROM c`, and so on (PostgreSQL docs, "FETCH"); SET CONSTRAINTS
+/// becomes a setting.
 pub(super) fn spell_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let starts = |token: &TokenWithSpan| is(&token.token, "FETCH");
+    let starts =
+        |token: &TokenWithSpan| is(&token.token, "FETCH") || is(&token.token, "CONSTRAINTS");
     if !tokens.iter().any(starts) {
         return tokens;
     }
@@ -13,6 +18,7 @@ pub(super) fn spell_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let mut first = true;
     while let Some(token) = rest.next() {
         let fetch = first && is(&token.token, "FETCH");
+        let set = first && is(&token.token, "SET");
         match token.token {
             Token::Whitespace(_) => {}
             Token::SemiColon => first = true,
@@ -28,8 +34,35 @@ pub(super) fn spell_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             }
             fetch_words(words, &mut out);
         }
+        if set {
+            let mut words = Vec::new();
+            while let Some(token) = rest.next_if(|t| t.token != Token::SemiColon) {
+                words.push(token);
+            }
+            set_words(words, &mut out);
+        }
     }
     out
+}
+
+/// `CONSTRAINTS … IMMEDIATE`, or what else there is to set.
+fn set_words(words: Vec<TokenWithSpan>, out: &mut Vec<TokenWithSpan>) {
+    let said = |t: &&TokenWithSpan| !matches!(t.token, Token::Whitespace(_) | Token::EOF);
+    let first = words.iter().find(said);
+    let last = words.iter().rfind(said);
+    if let (Some(first), Some(last)) = (first, last)
+        && is(&first.token, "CONSTRAINTS")
+        && (is(&last.token, "IMMEDIATE") || is(&last.token, "DEFERRED"))
+    {
+        let span = first.span;
+        out.extend(
+            [Token::make_keyword(CONSTRAINTS), Token::Eq]
+                .map(|token| TokenWithSpan { token, span }),
+        );
+        out.push(last.clone());
+    } else {
+        out.extend(words);
+    }
 }
 
 fn fetch_words(words: Vec<TokenWithSpan>, out: &mut Vec<TokenWithSpan>) {

@@ -7,11 +7,14 @@ use sqlparser::ast::{
 };
 
 use crate::embedded::dialect::copy;
+use crate::embedded::dialect::definition::Step;
 use crate::embedded::dialect::expr::{Translator, shorten};
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{Scope, fold};
+use crate::embedded::dialect::spelling::CONSTRAINTS;
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{Fault, Output, origin, quote};
+use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{Scope as SettingScope, SessionCommand};
 
 fn nothing(tag: &str) -> Plan {
@@ -92,7 +95,10 @@ impl Translator<'_> {
             } => Plan::RollbackTo(fold(name)),
             Statement::Savepoint { name } => Plan::Savepoint(fold(name)),
             Statement::ReleaseSavepoint { name } => Plan::Release(fold(name)),
-            Statement::Set(set) => set_plan(set)?,
+            Statement::Set(set) => match constraints(set) {
+                Some(deferred) => deferred_keys(deferred),
+                None => set_plan(set)?,
+            },
             Statement::ShowVariable { variable } => {
                 let words: Vec<String> = variable.iter().map(fold).collect();
                 Plan::Session(SessionCommand::Show(match words.join(" ").as_str() {
@@ -258,6 +264,45 @@ impl Translator<'_> {
         }
         origin::trace(items, scope, &mut columns);
         Ok((texts.join(","), columns))
+    }
+}
+
+/// Whether SET CONSTRAINTS defers them.
+fn constraints(set: &Set) -> Option<bool> {
+    match set {
+        Set::SingleAssignment {
+            variable, values, ..
+        } if setting_name(variable) == CONSTRAINTS => {
+            let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+            Some(values.join("").eq_ignore_ascii_case("deferred"))
+        }
+        _ => None,
+    }
+}
+
+/// SQLite defers all foreign keys or those that were declared so. Whichever it is, all hold when
+/// the transaction ends.
+fn deferred_keys(deferred: bool) -> Plan {
+    let set = |on: &str| Step::Sql(format!("PRAGMA defer_foreign_keys={on}"));
+    let steps = if deferred {
+        vec![set("ON")]
+    } else {
+        vec![
+            Step::Refuse {
+                query: "SELECT 'Table \"'||\"table\"||'\" has a row without its key in table \"'||parent||'\".' \
+                        FROM pragma_foreign_key_check LIMIT 1"
+                    .into(),
+                error: Box::new(ErrorResponse::error(
+                    SqlState::FOREIGN_KEY_VIOLATION,
+                    "insert, update or delete violates foreign key constraint",
+                )),
+            },
+            set("OFF"),
+        ]
+    };
+    Plan::Schema {
+        steps,
+        tag: "SET CONSTRAINTS".into(),
     }
 }
 
