@@ -53,7 +53,7 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
         .chain(json::LOOSE)
     {
         connection.create_scalar_function(*name, -1, PURE, move |context| {
-            function(&arguments(context)).map_err(fail)
+            with_arguments(context, function).map_err(fail)
         })?;
     }
     aggregate::register(connection)?;
@@ -72,16 +72,31 @@ fn strict(
     function: Strict,
 ) -> Result<()> {
     connection.create_scalar_function(name, count, flags, move |context| {
-        let arguments = arguments(context);
-        if arguments.contains(&ValueRef::Null) {
-            return Ok(Value::Null);
-        }
-        function(&arguments).map_err(fail)
+        with_arguments(context, |arguments| {
+            if arguments.iter().any(|a| matches!(a, ValueRef::Null)) {
+                return Ok(Value::Null);
+            }
+            function(arguments)
+        })
+        .map_err(fail)
     })
 }
 
-fn arguments<'c>(context: &'c Context<'_>) -> Vec<ValueRef<'c>> {
-    (0..context.len()).map(|i| context.get_raw(i)).collect()
+/// Most functions have few arguments, and are called for each row.
+fn with_arguments<T>(context: &Context<'_>, function: impl FnOnce(&[ValueRef<'_>]) -> T) -> T {
+    let mut few = [ValueRef::Null; 4];
+    match few.get_mut(..context.len()) {
+        Some(arguments) => {
+            for (i, argument) in arguments.iter_mut().enumerate() {
+                *argument = context.get_raw(i);
+            }
+            function(arguments)
+        }
+        None => {
+            let all: Vec<_> = (0..context.len()).map(|i| context.get_raw(i)).collect();
+            function(&all)
+        }
+    }
 }
 
 /// A fault on its way through SQLite, which knows nothing but a text.
