@@ -267,7 +267,8 @@ trait Server: Sized {
     /// Takes what the client sent, leaves what is sent to it.
     fn turn(&mut self, shared: &Shared, wire: &[u8], out: &mut Vec<u8>) -> Result<()>;
     fn send(&mut self, plain: &[u8], out: &mut Vec<u8>) -> Result<()>;
-    fn receive(&mut self, wire: &[u8], buf: &mut [u8]) -> Result<usize>;
+    /// Takes ciphertext, which may be overwritten.
+    fn receive(&mut self, wire: &mut [u8], buf: &mut [u8]) -> Result<usize>;
 }
 
 #[inline(never)]
@@ -291,7 +292,7 @@ fn counted_send<S: Server>(server: &mut S, plain: &[u8], out: &mut Vec<u8>) -> R
 }
 
 #[inline(never)]
-fn counted_receive<S: Server>(server: &mut S, wire: &[u8], buf: &mut [u8]) -> Result<usize> {
+fn counted_receive<S: Server>(server: &mut S, wire: &mut [u8], buf: &mut [u8]) -> Result<usize> {
     server.receive(wire, buf)
 }
 
@@ -305,6 +306,25 @@ struct Raw {
     tls: ServerConnection,
 }
 
+impl Raw {
+    fn take(&mut self, mut wire: &[u8], buf: &mut [u8]) -> Result<usize> {
+        let mut got = 0;
+        while !wire.is_empty() {
+            self.tls.read_tls(&mut wire)?;
+            self.tls.process_new_packets()?;
+            loop {
+                match self.tls.reader().read(buf) {
+                    Ok(0) => break,
+                    Ok(n) => got += n,
+                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                    Err(e) => return Err(e.into()),
+                }
+            }
+        }
+        Ok(got)
+    }
+}
+
 impl Server for Raw {
     const ASKS: bool = false;
 
@@ -316,7 +336,7 @@ impl Server for Raw {
 
     fn turn(&mut self, shared: &Shared, wire: &[u8], out: &mut Vec<u8>) -> Result<()> {
         let mut buf = [0; 1024];
-        let got = self.receive(wire, &mut buf)?;
+        let got = self.take(wire, &mut buf)?;
         if got > 0 {
             if buf.get(..got) != Some(&shared.startup) {
                 return Err("not the StartupMessage".into());
@@ -340,21 +360,8 @@ impl Server for Raw {
         Ok(())
     }
 
-    fn receive(&mut self, mut wire: &[u8], buf: &mut [u8]) -> Result<usize> {
-        let mut got = 0;
-        while !wire.is_empty() {
-            self.tls.read_tls(&mut wire)?;
-            self.tls.process_new_packets()?;
-            loop {
-                match self.tls.reader().read(buf) {
-                    Ok(0) => break,
-                    Ok(n) => got += n,
-                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(e) => return Err(e.into()),
-                }
-            }
-        }
-        Ok(got)
+    fn receive(&mut self, wire: &mut [u8], buf: &mut [u8]) -> Result<usize> {
+        self.take(wire, buf)
     }
 }
 
@@ -392,8 +399,8 @@ impl Server for Door {
                 other => return Err(format!("unexpected: {other:?}").into()),
             }
         };
-        session.receive(&mut rest)?;
-        session.write(&[IoSlice::new(READY_FOR_QUERY)]);
+        session.receive(&mut rest.to_vec())?;
+        session.write(&[IoSlice::new(READY_FOR_QUERY)])?;
         while session.wants_transmit() {
             session.transmit(out)?;
         }
@@ -404,7 +411,7 @@ impl Server for Door {
     fn send(&mut self, mut plain: &[u8], out: &mut Vec<u8>) -> Result<()> {
         let session = self.session.as_mut().ok_or("no session")?;
         while !plain.is_empty() {
-            let taken = session.write(&[IoSlice::new(plain)]);
+            let taken = session.write(&[IoSlice::new(plain)])?;
             plain = plain.get(taken..).unwrap_or_default();
             while session.wants_transmit() {
                 session.transmit(out)?;
@@ -413,21 +420,18 @@ impl Server for Door {
         Ok(())
     }
 
-    fn receive(&mut self, mut wire: &[u8], buf: &mut [u8]) -> Result<usize> {
+    fn receive(&mut self, wire: &mut [u8], buf: &mut [u8]) -> Result<usize> {
         let session = self.session.as_mut().ok_or("no session")?;
         let mut got = 0;
-        while !wire.is_empty() {
-            session.receive(&mut wire)?;
-            loop {
-                match session.read(buf) {
-                    Ok(0) => break,
-                    Ok(n) => got += n,
-                    Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
-                    Err(e) => return Err(e.into()),
-                }
+        session.receive(wire)?;
+        loop {
+            match session.read(buf) {
+                Ok(0) => return Ok(got),
+                Ok(n) => got += n,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(got),
+                Err(e) => return Err(e.into()),
             }
         }
-        Ok(got)
     }
 }
 
@@ -570,7 +574,7 @@ fn up<S: Server>(n: usize) -> Result<()> {
                 client.write_tls(&mut wire)?;
             }
         }
-        if counted_receive(&mut server, &wire, &mut buf)? != PIECE {
+        if counted_receive(&mut server, &mut wire, &mut buf)? != PIECE {
             return Err("bytes are missing".into());
         }
     }

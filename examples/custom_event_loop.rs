@@ -304,7 +304,7 @@ impl Connection {
             return Ok(true);
         };
         // What is to be sent goes first: a client that does not read is not read either.
-        let taken = session.write(&[IoSlice::new(&echo.out)]);
+        let taken = session.write(&[IoSlice::new(&echo.out)])?;
         echo.out.drain(..taken);
         if session.wants_transmit() {
             match session.transmit(&mut self.socket) {
@@ -332,19 +332,20 @@ impl Connection {
             }
         }
         if !self.rest.is_empty() {
-            let mut wire = self.rest.as_slice();
-            session.receive(&mut wire)?;
-            self.rest = wire.to_vec();
+            let taken = session.receive(&mut self.rest)?;
+            self.rest.drain(..taken);
             return Ok(true);
         }
         match self.socket.read(scratch) {
-            Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(e) if e.kind() == ErrorKind::WouldBlock => {
+                session.release();
+                return Ok(false);
+            }
             Err(_) => return Err(Over),
             Ok(0) => session.receive_eof(),
             Ok(n) => {
-                let mut wire = &scratch[..n];
-                session.receive(&mut wire)?;
-                self.rest = wire.to_vec();
+                let taken = session.receive(&mut scratch[..n])?;
+                self.rest.extend_from_slice(&scratch[taken..n]);
             }
         }
         Ok(true)

@@ -82,7 +82,7 @@ pub enum Accepted<Session, Transport> {
 /// Bytes read from a socket in one call, at most. Buffers belong to threads and are borrowed
 /// within one poll: a connection that waits holds none. Their pages are the system's until they
 /// are written to.
-const SCRATCH: usize = 256 * 1024;
+const SCRATCH: usize = 64 * 1024;
 /// The same for threads that have one connection each.
 #[cfg(all(feature = "blocking", unix))]
 const SMALL_SCRATCH: usize = 32 * 1024;

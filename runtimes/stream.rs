@@ -23,31 +23,11 @@ use crate::{Login, Peer, Proxied, Session};
 pub struct Stream<S> {
     io: S,
     session: Session,
-    /// Ciphertext read from the transport for which the session had no room.
-    rest: Rest,
+    /// Came over the transport and did not reach the session yet.
+    rest: Vec<u8>,
     /// Who waits to write, while reads may have to send too.
     writer: Option<Waker>,
     closing: bool,
-}
-
-/// Bytes that are used up from the front.
-#[derive(Default)]
-struct Rest {
-    bytes: Vec<u8>,
-    used: usize,
-}
-
-impl Rest {
-    fn left(&self) -> &[u8] {
-        self.bytes.get(self.used..).unwrap_or_default()
-    }
-
-    fn use_up(&mut self, count: usize) {
-        self.used = self.used.saturating_add(count);
-        if self.used >= self.bytes.len() {
-            *self = Self::default();
-        }
-    }
 }
 
 /// What a stream is made of. To go on with the transport alone, on a plain connection: transmit
@@ -79,10 +59,7 @@ impl<S> Stream<S> {
         Self {
             io,
             session,
-            rest: Rest {
-                bytes: rest,
-                used: 0,
-            },
+            rest,
             writer: None,
             closing: false,
         }
@@ -105,7 +82,7 @@ impl<S> Stream<S> {
         Parts {
             transport: self.io,
             session: self.session,
-            unread: self.rest.left().to_vec(),
+            unread: self.rest,
         }
     }
 
@@ -213,29 +190,31 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
 
     /// Feeds the session with what is left over, or what the transport has.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let left = self.rest.left();
-        if !left.is_empty() {
-            let mut wire = left;
-            let result = self.session.receive(&mut wire);
-            let used = left.len().saturating_sub(wire.len());
-            self.rest.use_up(used);
-            return Poll::Ready(result);
+        if !self.rest.is_empty() {
+            let mut rest = std::mem::take(&mut self.rest);
+            if self.session.receive(&mut rest)? == 0 {
+                self.rest = rest;
+            }
+            return Poll::Ready(Ok(()));
         }
         with_scratch(|scratch| {
-            let n = ready!(Pin::new(&mut self.io).poll_read(cx, scratch))?;
+            let n = match Pin::new(&mut self.io).poll_read(cx, scratch) {
+                Poll::Ready(n) => n?,
+                Poll::Pending => {
+                    // A session that waits for its client holds no buffer.
+                    self.session.release();
+                    return Poll::Pending;
+                }
+            };
             if n == 0 {
                 self.session.receive_eof();
                 return Poll::Ready(Ok(()));
             }
-            let mut wire = scratch.get(..n).unwrap_or_default();
-            let result = self.session.receive(&mut wire);
-            if !wire.is_empty() {
-                self.rest = Rest {
-                    bytes: wire.to_vec(),
-                    used: 0,
-                };
-            }
-            Poll::Ready(result)
+            let wire = scratch.get_mut(..n).unwrap_or_default();
+            let taken = self.session.receive(wire)?;
+            self.rest
+                .extend_from_slice(wire.get(taken..).unwrap_or_default());
+            Poll::Ready(Ok(()))
         })
     }
 }
@@ -272,7 +251,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Stream<S> {
             {
                 return Poll::Ready(Err(e));
             }
-            if !this.session.is_encrypted() && this.rest.left().is_empty() {
+            if !this.session.is_encrypted() && this.rest.is_empty() {
                 return Pin::new(&mut this.io).poll_read(cx, buf);
             }
             if let Err(e) = ready!(this.poll_receive(cx)) {
@@ -309,7 +288,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
             return Poll::Ready(Ok(0));
         }
         loop {
-            let taken = this.session.write(bufs);
+            let taken = this.session.write(bufs)?;
             let sent = this.poll_transmit(cx);
             if taken > 0 {
                 // Taken is taken: a failure shows in the next call.
@@ -426,17 +405,5 @@ mod tests {
         stream.io.0.take().unwrap().wake();
         let count = |woken: &Woken| woken.0.load(Ordering::Relaxed);
         assert_eq!((count(&writer), count(&reader)), (1, 1));
-    }
-
-    #[test]
-    fn what_is_used_up_is_given_back() {
-        let mut rest = Rest {
-            bytes: vec![1, 2, 3],
-            used: 0,
-        };
-        rest.use_up(2);
-        assert_eq!(rest.left(), [3]);
-        rest.use_up(1);
-        assert_eq!((rest.left(), rest.bytes.capacity()), (&[][..], 0));
     }
 }

@@ -1,6 +1,7 @@
 //! The pure machine and TLS joined: raw bytes on both sides, still no I/O.
 
 use std::fmt;
+use std::io::IoSlice;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -276,7 +277,7 @@ impl Handshake {
         let (Some(tls), Some(select)) = (&mut self.tls, &self.select) else {
             return;
         };
-        let facts = match tls.receive(rest, select.as_ref(), &mut self.out) {
+        let facts = match tls.shake_hands(rest, select.as_ref(), &mut self.out) {
             Ok(()) if self.upgrade.is_some() => tls.facts(),
             Ok(()) => Ok(None),
             Err(why) => Err(why),
@@ -430,8 +431,9 @@ impl Handshake {
             None => self.out.append(&mut self.held),
             Some(tls) => {
                 if !self.held.is_empty() {
-                    // At most a few kilobytes, well under rustls' limit of 64.
-                    tls.write(&self.held);
+                    // At most a few kilobytes, well under the limit of 64. A session that has failed
+                    // closes anyway.
+                    let _ = tls.write(&[IoSlice::new(&self.held)]);
                     self.held.clear();
                 }
                 tls.take_wire(&mut self.out);

@@ -4,12 +4,10 @@ use std::fmt;
 use std::io::{self, IoSlice, Read, Write};
 use std::sync::Arc;
 
-use rustls::server::ClientHello;
-
 use crate::front_door::{Peer, SessionPermit};
 use crate::login::Login;
 use crate::proxy::Proxied;
-use crate::tls::session::{Choice, Plaintext, Refusal, Select, TlsSession};
+use crate::tls::session::{Exhausted, Plaintext, TlsSession};
 
 /// How much may wait for a plain transport, as rustls has it for TLS.
 const MAX_WAITING: usize = 64 * 1024;
@@ -37,18 +35,6 @@ impl fmt::Debug for Session {
         f.debug_struct("Session")
             .field("login", &self.login)
             .finish_non_exhaustive()
-    }
-}
-
-struct NoMoreHellos;
-
-impl Select for NoMoreHellos {
-    fn select(&self, _: ClientHello<'_>) -> Result<Choice, Refusal> {
-        Err(Refusal {
-            why: "the handshake is over".into(),
-            // internal_error
-            alert: 80,
-        })
     }
 }
 
@@ -98,28 +84,35 @@ impl Session {
         self.tls.is_some()
     }
 
-    /// Takes bytes that came over the transport from the front of `wire`. Bytes that are left
-    /// must be offered again when some plaintext has been read.
+    /// Takes bytes that came over the transport, and says how many: all, or none while 64 KiB of
+    /// plaintext are unread; then they must be offered again. What is taken is overwritten: it is
+    /// decrypted where it lies.
     ///
     /// # Errors
     /// The peer broke TLS (`InvalidData`). What is left to be sent is an alert.
-    pub fn receive(&mut self, wire: &mut &[u8]) -> io::Result<()> {
+    pub fn receive(&mut self, wire: &mut [u8]) -> io::Result<usize> {
         match &mut self.tls {
-            Some(tls) => {
-                let mut no_hello_no_alert = Vec::new();
-                tls.receive(wire, &NoMoreHellos, &mut no_hello_no_alert)
-                    .map_err(|why| {
-                        self.held.clear();
-                        io::Error::new(io::ErrorKind::InvalidData, why)
-                    })
+            Some(tls) => tls.receive(wire).map_err(|why| {
+                self.held.clear();
+                io::Error::new(io::ErrorKind::InvalidData, why)
+            }),
+            None if self.received.len() < MAX_WAITING => {
+                self.received.extend_from_slice(wire);
+                Ok(wire.len())
             }
-            None => {
-                if self.received.len() < MAX_WAITING {
-                    self.received.extend_from_slice(wire);
-                    *wire = &[];
-                }
-                Ok(())
-            }
+            None => Ok(0),
+        }
+    }
+
+    /// Gives back the buffers that hold nothing; until then they are kept for what comes next. To
+    /// be called when there is nothing to read for now: a session that waits for its client then
+    /// holds no buffer.
+    pub fn release(&mut self) {
+        if self.held.is_empty() {
+            self.held = Vec::new();
+        }
+        if let Some(tls) = &mut self.tls {
+            tls.release();
         }
     }
 
@@ -160,7 +153,11 @@ impl Session {
     }
 
     /// Takes plaintext for the peer and returns how much; 0 while 64 KiB wait to be transmitted.
-    pub fn write(&mut self, plain: &[IoSlice<'_>]) -> usize {
+    ///
+    /// # Errors
+    /// `BrokenPipe`: nothing more can be sent, because the session has failed, or because its keys
+    /// may encrypt no more (TLS 1.2 does not renew them; 2²⁴ records with AES-GCM).
+    pub fn write(&mut self, plain: &[IoSlice<'_>]) -> io::Result<usize> {
         let Some(tls) = &mut self.tls else {
             let mut taken = 0_usize;
             for slice in plain {
@@ -169,19 +166,19 @@ impl Session {
                     .extend_from_slice(slice.get(..room).unwrap_or_default());
                 taken = taken.saturating_add(room);
             }
-            return taken;
+            return Ok(taken);
         };
         if self.held.is_empty() {
-            return tls.write_vectored(plain);
+            return tls.write(plain).map_err(broken);
         }
         // The login's last words and the server's first share a record.
         let mut all = Vec::with_capacity(plain.len().saturating_add(1));
         all.push(IoSlice::new(&self.held));
         all.extend(plain.iter().map(|s| IoSlice::new(s)));
-        let taken = tls.write_vectored(&all);
+        let taken = tls.write(&all).map_err(broken)?;
         let held = self.held.len().min(taken);
         self.held.drain(..held);
-        taken.saturating_sub(held)
+        Ok(taken.saturating_sub(held))
     }
 
     /// Lets so many bytes wait to be transmitted under TLS, in place of 64 KiB.
@@ -218,10 +215,7 @@ impl Session {
     pub fn transmit(&mut self, wire: &mut dyn Write) -> io::Result<usize> {
         match &mut self.tls {
             Some(tls) => {
-                if !self.held.is_empty() {
-                    let taken = tls.write(&self.held);
-                    self.held.drain(..taken.min(self.held.len()));
-                }
+                say(tls, &mut self.held);
                 if tls.wants_write() {
                     tls.write_wire(wire)
                 } else {
@@ -244,11 +238,25 @@ impl Session {
     /// end is for the owner to close once all is transmitted.
     pub fn close(&mut self) {
         if let Some(tls) = &mut self.tls {
-            if !self.held.is_empty() {
-                let taken = tls.write(&self.held);
-                self.held.drain(..taken.min(self.held.len()));
-            }
+            say(tls, &mut self.held);
             tls.close();
         }
     }
+}
+
+/// Encrypts what is held, as far as there is room. Once nothing can be sent, it never will be.
+fn say(tls: &mut TlsSession, held: &mut Vec<u8>) {
+    if !held.is_empty() {
+        match tls.write(&[IoSlice::new(held)]) {
+            Ok(taken) => drop(held.drain(..taken.min(held.len()))),
+            Err(Exhausted) => held.clear(),
+        }
+    }
+}
+
+fn broken(_: Exhausted) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::BrokenPipe,
+        "the TLS session can send no more; close the connection",
+    )
 }

@@ -67,8 +67,8 @@ fn the_client_is_heard_until_it_is_done_too() {
     for (mut met, mut session) in closed() {
         let mut heard = Vec::new();
         for _ in 0..10 {
-            let sent = record(&mut met, &[b'x'; 16_000]);
-            session.receive(&mut sent.as_slice()).unwrap();
+            let mut sent = record(&mut met, &[b'x'; 16_000]);
+            session.receive(&mut sent).unwrap();
             let mut some = [0; 20_000];
             let n = session.read(&mut some).unwrap();
             heard.extend_from_slice(&some[..n]);
@@ -77,11 +77,11 @@ fn the_client_is_heard_until_it_is_done_too() {
         }
         assert!(heard == [b'x'; 160_000]);
         met.client.send_close_notify();
-        let last = flush(&mut met);
-        session.receive(&mut last.as_slice()).unwrap();
+        let mut last = flush(&mut met);
+        session.receive(&mut last).unwrap();
         assert_eq!(session.read(&mut [0; 1]).unwrap(), 0);
         // What comes behind it is nobody's.
-        session.receive(&mut &b"GET / HTTP/1.1"[..]).unwrap();
+        session.receive(&mut b"GET / HTTP/1.1".to_vec()).unwrap();
         assert_eq!(session.read(&mut [0; 1]).unwrap(), 0);
     }
 }
@@ -97,14 +97,14 @@ fn what_is_no_tls_ends_it_with_an_error() {
         for (mut met, mut session) in closed() {
             let mut sent = record(&mut met, b"right");
             sent.extend_from_slice(&wrong);
-            let error = session.receive(&mut sent.as_slice()).unwrap_err();
+            let error = session.receive(&mut sent).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::InvalidData, "{wrong:?}");
             // What was right before it can still be read, and no more comes.
             let mut some = [0; 10];
             let n = session.read(&mut some).unwrap();
             assert_eq!(&some[..n], b"right");
-            let more = record(&mut met, b"more");
-            assert!(session.receive(&mut more.as_slice()).is_err());
+            let mut more = record(&mut met, b"more");
+            assert!(session.receive(&mut more).is_err());
             assert!(session.read(&mut some).is_err());
             session.close();
             session.receive_eof();

@@ -29,6 +29,8 @@ pub(crate) const PASSWORD: &str = "hunter2";
 /// What the embedded database keeps its tables in, where it keeps them.
 pub(crate) const DATABASE: &str = "bulk.sqlite";
 const READY_FOR_QUERY: &[u8] = b"Z\0\0\0\x05I";
+/// AuthenticationOk before it.
+const ADMITTED: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
 
 #[cfg(feature = "aws-lc-rs")]
 pub(crate) fn provider() -> Arc<CryptoProvider> {
@@ -60,6 +62,14 @@ pub(crate) enum Kind {
     /// A thread for each connection.
     #[cfg(feature = "blocking")]
     Blocking,
+    /// futures-rustls instead of pgtls.
+    #[cfg(feature = "async-std")]
+    BareAsyncStd,
+    #[cfg(feature = "smol")]
+    BareSmol,
+    /// rustls alone.
+    #[cfg(feature = "blocking")]
+    BareBlocking,
 }
 
 impl Kind {
@@ -68,9 +78,15 @@ impl Kind {
         Self::Bare,
         Self::Tokio,
         #[cfg(feature = "async-std")]
+        Self::BareAsyncStd,
+        #[cfg(feature = "async-std")]
         Self::AsyncStd,
         #[cfg(feature = "smol")]
+        Self::BareSmol,
+        #[cfg(feature = "smol")]
         Self::Smol,
+        #[cfg(feature = "blocking")]
+        Self::BareBlocking,
         #[cfg(feature = "blocking")]
         Self::Blocking,
     ];
@@ -88,6 +104,12 @@ impl Kind {
             Self::Smol => "serve-smol",
             #[cfg(feature = "blocking")]
             Self::Blocking => "serve-blocking",
+            #[cfg(feature = "async-std")]
+            Self::BareAsyncStd => "serve-bare-async-std",
+            #[cfg(feature = "smol")]
+            Self::BareSmol => "serve-bare-smol",
+            #[cfg(feature = "blocking")]
+            Self::BareBlocking => "serve-bare-blocking",
         }
     }
 
@@ -104,6 +126,12 @@ impl Kind {
             Self::Smol => "pgtls, smol",
             #[cfg(feature = "blocking")]
             Self::Blocking => "pgtls, blocking (a thread each)",
+            #[cfg(feature = "async-std")]
+            Self::BareAsyncStd => "bare futures-rustls, async-std",
+            #[cfg(feature = "smol")]
+            Self::BareSmol => "bare futures-rustls, smol",
+            #[cfg(feature = "blocking")]
+            Self::BareBlocking => "bare rustls, a thread each",
         }
     }
 
@@ -186,78 +214,70 @@ pub(crate) fn run(kind: Kind) -> Result<()> {
         Kind::AsyncStd => {
             let door = door()?;
             let seen = door.clone();
-            elsewhere(
-                move || seen.half_open(),
-                move |told| {
-                    async_std::task::block_on(async move {
-                        let listener = async_std::net::TcpListener::bind("127.0.0.1:0").await?;
-                        told(listener.local_addr()?);
-                        loop {
-                            let (socket, peer) = listener.accept().await?;
-                            let _ = socket.set_nodelay(true);
-                            let (door, peer) = (door.clone(), pgtls::Peer::Tcp(peer));
-                            async_std::task::spawn(async move {
-                                let accepted =
-                                    pgtls::runtimes::async_std::accept_from(socket, peer, &door);
-                                if let Accepted::Session(mut stream) = accepted.await {
-                                    drop(futures::talk(&mut stream).await);
-                                }
-                            });
-                        }
-                    })
-                },
-            )
+            let serve = futures::on_async_std(move |socket, peer| {
+                let door = door.clone();
+                async move {
+                    let accepted = pgtls::runtimes::async_std::accept_from(socket, peer, &door);
+                    if let Accepted::Session(mut stream) = accepted.await {
+                        drop(futures::talk(&mut stream, READY_FOR_QUERY).await);
+                    }
+                }
+            });
+            elsewhere(move || seen.half_open(), serve)
+        }
+        #[cfg(feature = "async-std")]
+        Kind::BareAsyncStd => {
+            let config = bare_config(&directory)?;
+            let serve = futures::on_async_std(move |socket, _| {
+                let config = Arc::clone(&config);
+                async move { drop(futures::bare(socket, config).await) }
+            });
+            elsewhere(|| 0, serve)
         }
         #[cfg(feature = "smol")]
         Kind::Smol => {
             let door = door()?;
             let seen = door.clone();
-            elsewhere(
-                move || seen.half_open(),
-                move |told| {
-                    smol::block_on(async move {
-                        let listener = smol::net::TcpListener::bind("127.0.0.1:0").await?;
-                        told(listener.local_addr()?);
-                        loop {
-                            let (socket, peer) = listener.accept().await?;
-                            let _ = socket.set_nodelay(true);
-                            let (door, peer) = (door.clone(), pgtls::Peer::Tcp(peer));
-                            smol::spawn(async move {
-                                let accepted =
-                                    pgtls::runtimes::smol::accept_from(socket, peer, &door);
-                                if let Accepted::Session(mut stream) = accepted.await {
-                                    drop(futures::talk(&mut stream).await);
-                                }
-                            })
-                            .detach();
-                        }
-                    })
-                },
-            )
+            let serve = futures::on_smol(move |socket, peer| {
+                let door = door.clone();
+                async move {
+                    let accepted = pgtls::runtimes::smol::accept_from(socket, peer, &door);
+                    if let Accepted::Session(mut stream) = accepted.await {
+                        drop(futures::talk(&mut stream, READY_FOR_QUERY).await);
+                    }
+                }
+            });
+            elsewhere(move || seen.half_open(), serve)
+        }
+        #[cfg(feature = "smol")]
+        Kind::BareSmol => {
+            let config = bare_config(&directory)?;
+            let serve = futures::on_smol(move |socket, _| {
+                let config = Arc::clone(&config);
+                async move { drop(futures::bare(socket, config).await) }
+            });
+            elsewhere(|| 0, serve)
         }
         #[cfg(feature = "blocking")]
         Kind::Blocking => {
             let door = door()?;
             let seen = door.clone();
-            elsewhere(
-                move || seen.half_open(),
-                move |told| {
-                    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-                    told(listener.local_addr()?);
-                    loop {
-                        let (socket, peer) = listener.accept()?;
-                        let _ = socket.set_nodelay(true);
-                        let (door, peer) = (door.clone(), pgtls::Peer::Tcp(peer));
-                        std::thread::spawn(move || {
-                            let accepted =
-                                pgtls::runtimes::blocking::accept_from(socket, peer, &door);
-                            if let Accepted::Session(mut stream) = accepted {
-                                drop(threads::talk(&mut stream));
-                            }
-                        });
-                    }
-                },
-            )
+            let serve = threads::on_threads(move |socket, peer| {
+                let accepted = pgtls::runtimes::blocking::accept_from(socket, peer, &door);
+                if let Accepted::Session(mut stream) = accepted {
+                    drop(threads::talk(&mut stream, READY_FOR_QUERY));
+                    drop(stream.shutdown());
+                }
+            });
+            elsewhere(move || seen.half_open(), serve)
+        }
+        #[cfg(feature = "blocking")]
+        Kind::BareBlocking => {
+            let config = bare_config(&directory)?;
+            let serve = threads::on_threads(move |socket, _| {
+                drop(threads::bare(socket, Arc::clone(&config)));
+            });
+            elsewhere(|| 0, serve)
         }
         Kind::Serve | Kind::Password | Kind::Bulk => {
             let database = Arc::new(match kind {
@@ -313,11 +333,15 @@ fn on_one_thread(
     process::obey(half_open)
 }
 
+/// Hears where a server listens.
+#[cfg(any(feature = "async-std", feature = "smol", feature = "blocking"))]
+type Tell = Box<dyn Fn(std::net::SocketAddr) + Send>;
+
 /// For what brings its own way to run: `serve` tells where it listens.
 #[cfg(any(feature = "async-std", feature = "smol", feature = "blocking"))]
 fn elsewhere(
     half_open: impl Fn() -> usize,
-    serve: impl FnOnce(Box<dyn Fn(std::net::SocketAddr) + Send>) -> std::io::Result<()> + Send + 'static,
+    serve: impl FnOnce(Tell) -> std::io::Result<()> + Send + 'static,
 ) -> Result<()> {
     let (tell, told) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
@@ -351,7 +375,7 @@ async fn bare(mut socket: tokio::net::TcpStream, acceptor: TlsAcceptor) -> std::
     let mut startup = vec![0; usize::try_from(length).unwrap_or(0).saturating_sub(4)];
     stream.read_exact(&mut startup).await?;
     drop(startup);
-    stream.write_all(b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I").await?;
+    stream.write_all(ADMITTED).await?;
     stream.flush().await?;
     talk(&mut stream).await
 }
@@ -390,83 +414,8 @@ async fn talk(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> std::io::Re
 
 /// The same over the traits of `futures-io`.
 #[cfg(any(feature = "async-std", feature = "smol"))]
-mod futures {
-    use std::io;
-
-    use futures_io::{AsyncRead, AsyncWrite};
-    use futures_lite::{AsyncReadExt, AsyncWriteExt};
-
-    use super::{PIECE, READY_FOR_QUERY};
-
-    pub(super) async fn talk(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
-        stream.write_all(READY_FOR_QUERY).await?;
-        loop {
-            let mut order = [0; 5];
-            stream.read_exact(&mut order).await?;
-            let [kind, mib @ ..] = order;
-            let mut left = u32::from_be_bytes(mib) as usize * 1024 * 1024;
-            match kind {
-                b'd' => {
-                    let piece = vec![7; PIECE];
-                    while left > 0 {
-                        let n = left.min(PIECE);
-                        stream.write_all(&piece[..n]).await?;
-                        left -= n;
-                    }
-                }
-                b'u' => {
-                    let mut piece = vec![0; PIECE];
-                    while left > 0 {
-                        match stream.read(&mut piece).await? {
-                            0 => return Ok(()),
-                            n => left = left.saturating_sub(n),
-                        }
-                    }
-                    stream.write_all(b"!").await?;
-                }
-                _ => return stream.close().await,
-            }
-            stream.flush().await?;
-        }
-    }
-}
+mod futures;
 
 /// The same over those of `std`.
 #[cfg(feature = "blocking")]
-mod threads {
-    use std::io::{self, Read, Write};
-
-    use super::{PIECE, READY_FOR_QUERY};
-
-    pub(super) fn talk(stream: &mut (impl Read + Write)) -> io::Result<()> {
-        stream.write_all(READY_FOR_QUERY)?;
-        loop {
-            let mut order = [0; 5];
-            stream.read_exact(&mut order)?;
-            let [kind, mib @ ..] = order;
-            let mut left = u32::from_be_bytes(mib) as usize * 1024 * 1024;
-            match kind {
-                b'd' => {
-                    let piece = vec![7; PIECE];
-                    while left > 0 {
-                        let n = left.min(PIECE);
-                        stream.write_all(&piece[..n])?;
-                        left -= n;
-                    }
-                }
-                b'u' => {
-                    let mut piece = vec![0; PIECE];
-                    while left > 0 {
-                        match stream.read(&mut piece)? {
-                            0 => return Ok(()),
-                            n => left = left.saturating_sub(n),
-                        }
-                    }
-                    stream.write_all(b"!")?;
-                }
-                _ => return Ok(()),
-            }
-            stream.flush()?;
-        }
-    }
-}
+mod threads;

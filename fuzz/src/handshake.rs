@@ -562,10 +562,9 @@ impl World {
         let mut buf = [0; 512];
         let mut broken = false;
         loop {
-            let before = self.arrived.len();
-            let mut rest = self.arrived.as_slice();
-            broken |= session.receive(&mut rest).is_err();
-            let taken = before - rest.len();
+            let received = session.receive(&mut self.arrived);
+            broken |= received.is_err();
+            let taken = received.unwrap_or(0);
             self.arrived.drain(..taken);
             while matches!(session.read(&mut buf), Ok(1..)) {}
             if taken == 0 || broken {

@@ -1,76 +1,49 @@
 //! The one place that drives rustls: ciphertext in, ciphertext and plaintext out.
 
-use std::io::{self, BufRead, Read, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::io::{self, Read, Write};
 
 use rustls::pki_types::CertificateDer;
-use rustls::server::danger::ClientCertVerifier;
-use rustls::server::{Acceptor, ClientHello};
-use rustls::{Error, HandshakeKind, PeerIncompatible, ServerConfig, ServerConnection};
+use rustls::server::UnbufferedServerConnection;
+use rustls::{Error, HandshakeKind, PeerIncompatible};
 
+pub(crate) use super::hello::{Choice, Refusal, Select};
+use super::hello::{Chosen, Hello};
+pub(crate) use super::records::Exhausted;
+use super::records::Records;
 use crate::meters;
 use crate::tls::facts::{TlsFacts, TlsVersion, suite_name};
 
-/// protocol_version (RFC 8446 §6.2).
-const PROTOCOL_VERSION: u8 = 70;
-
-/// Picks the configuration for a ClientHello.
-pub(crate) trait Select {
-    fn select(&self, hello: ClientHello<'_>) -> Result<Choice, Refusal>;
-}
-
-/// A configuration, and what verified the client certificates that its tickets carry.
-#[derive(Clone)]
-pub(crate) struct Choice {
-    pub(crate) config: Arc<ServerConfig>,
-    pub(crate) verifier: Option<Arc<dyn ClientCertVerifier>>,
-    /// Whether client certificates can be verified, as far as is known.
-    pub(crate) has_ca: bool,
-    /// The certificate that it presents.
-    pub(crate) leaf: Option<Arc<CertificateDer<'static>>>,
-}
-
-/// There is no configuration for a ClientHello.
-pub(crate) struct Refusal {
-    /// For the log.
-    pub(crate) why: String,
-    /// The description of the fatal alert (RFC 8446 §6).
-    pub(crate) alert: u8,
-}
-
 /// One TLS connection, from its ClientHello on.
-#[derive(Debug)]
 pub(crate) struct TlsSession {
     stage: Stage,
 }
 
-#[derive(Debug)]
 enum Stage {
     Failed,
-    Hello(Box<Hello>),
+    Hello(Hello),
     Running(Box<Running>),
 }
 
 struct Running {
-    connection: ServerConnection,
+    records: Records,
     /// Needed until the handshake is done.
-    choice: Option<Choice>,
-    /// close_notify was queued.
-    closed: bool,
+    opening: Option<Box<Opening>>,
+    /// The transport has ended.
+    eof: bool,
 }
 
-impl std::fmt::Debug for Running {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Running")
-    }
+struct Opening {
+    choice: Choice,
+    sni: Option<String>,
 }
 
-struct Hello(Acceptor);
-
-impl std::fmt::Debug for Hello {
+impl std::fmt::Debug for TlsSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Hello")
+        f.write_str(match self.stage {
+            Stage::Failed => "Failed",
+            Stage::Hello(_) => "Hello",
+            Stage::Running(_) => "Running",
+        })
     }
 }
 
@@ -90,36 +63,59 @@ pub(crate) enum Plaintext {
 impl TlsSession {
     pub(crate) fn new() -> Self {
         Self {
-            stage: Stage::Hello(Box::new(Hello(Acceptor::default()))),
+            stage: Stage::Hello(Hello::default()),
         }
     }
 
-    /// Takes ciphertext from the front of `wire`, as much as there is room for. What has to be
-    /// sent is left for [`TlsSession::write_wire`], but for an alert about the ClientHello: there
-    /// is no session to carry it, so it is put into `alert`.
-    pub(crate) fn receive(
+    /// Takes ciphertext from the front of `wire`: all of it, or none while there is no room. What
+    /// has to be sent is left for [`TlsSession::write_wire`], but for an alert about the
+    /// ClientHello: there is no session to carry it, so it is put into `alert`.
+    pub(crate) fn shake_hands(
         &mut self,
         wire: &mut &[u8],
         select: &dyn Select,
         alert: &mut Vec<u8>,
     ) -> Result<(), String> {
+        let mut owned;
         if let Stage::Hello(hello) = &mut self.stage {
-            match accept(&mut hello.0, wire, select, alert) {
+            match hello.receive(std::mem::take(wire), select, alert) {
                 Ok(None) => return Ok(()),
-                Ok(Some(running)) => self.stage = Stage::Running(Box::new(running)),
+                Ok(Some(Chosen {
+                    connection,
+                    choice,
+                    sni,
+                    wire,
+                })) => {
+                    owned = wire;
+                    self.stage = Stage::Running(Box::new(Running {
+                        records: Records::new(connection),
+                        opening: Some(Box::new(Opening { choice, sni })),
+                        eof: false,
+                    }));
+                }
                 Err(why) => {
                     self.stage = Stage::Failed;
                     return Err(why);
                 }
             }
+        } else {
+            owned = wire.to_vec();
         }
-        let Stage::Running(running) = &mut self.stage else {
-            return Err("the TLS session has failed".into());
-        };
-        if running.closed {
-            return feed_after_close(&mut running.connection, wire);
+        let received = self.receive(&mut owned);
+        if !matches!(received, Ok(0)) {
+            *wire = &[];
         }
-        feed(&mut running.connection, wire)
+        received.map(drop)
+    }
+
+    /// Takes ciphertext, which is overwritten: all of it, or none while there is no room.
+    pub(crate) fn receive(&mut self, wire: &mut [u8]) -> Result<usize, String> {
+        match &mut self.stage {
+            Stage::Running(running) if !running.records.has_failed() => {
+                running.records.receive(wire).map_err(|e| failed(&e))
+            }
+            _ => Err("the TLS session has failed".into()),
+        }
     }
 
     /// What is known of the session, once its handshake is done. A client certificate that a
@@ -130,16 +126,18 @@ impl TlsSession {
         let Stage::Running(running) = &mut self.stage else {
             return Ok(None);
         };
-        if running.connection.is_handshaking() {
+        if running.records.connection.is_handshaking() {
             return Ok(None);
         }
-        let Some(mut facts) = facts(&running.connection) else {
+        let Some(mut facts) = facts(&running.records.connection) else {
             return Ok(None);
         };
-        if let Some(choice) = running.choice.take() {
+        if let Some(opening) = running.opening.take() {
+            let Opening { choice, sni } = *opening;
             if facts.resumed {
                 verify_again(&choice, &facts.peer_certificates)?;
             }
+            facts.sni = sni;
             facts.has_ca = choice.has_ca;
             facts.server_certificate = choice.leaf;
         }
@@ -151,12 +149,14 @@ impl TlsSession {
         let Stage::Running(running) = &mut self.stage else {
             return Plaintext::Empty;
         };
-        match running.connection.reader().read(buf) {
-            Ok(0) => Plaintext::Closed,
-            Ok(n) => Plaintext::Bytes(n),
-            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Plaintext::Truncated,
-            Err(_) => Plaintext::Empty,
+        let mut plain = running.records.plain();
+        if plain.is_empty() {
+            return running.end();
         }
+        // Reading from a slice does not fail.
+        let count = plain.read(buf).unwrap_or(0);
+        running.records.read(count);
+        Plaintext::Bytes(count)
     }
 
     /// Appends plaintext to `into` until that holds `limit` bytes.
@@ -164,78 +164,53 @@ impl TlsSession {
         let Stage::Running(running) = &mut self.stage else {
             return Plaintext::Empty;
         };
-        let before = into.len();
-        let mut reader = running.connection.reader();
-        loop {
-            let room = limit.saturating_sub(into.len());
-            let end = match reader.fill_buf() {
-                Ok([]) => Plaintext::Closed,
-                Ok(_) if room == 0 => Plaintext::Empty,
-                Ok(chunk) => {
-                    let n = chunk.len().min(room);
-                    into.extend_from_slice(chunk.get(..n).unwrap_or_default());
-                    reader.consume(n);
-                    continue;
-                }
-                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Plaintext::Truncated,
-                Err(_) => Plaintext::Empty,
-            };
-            let taken = into.len().saturating_sub(before);
-            return if taken > 0 {
-                Plaintext::Bytes(taken)
-            } else {
-                end
-            };
+        let plain = running.records.plain();
+        if plain.is_empty() {
+            return running.end();
+        }
+        let room = limit.saturating_sub(into.len()).min(plain.len());
+        into.extend_from_slice(plain.get(..room).unwrap_or_default());
+        running.records.read(room);
+        running.records.release();
+        match room {
+            0 => Plaintext::Empty,
+            count => Plaintext::Bytes(count),
         }
     }
 
-    /// Encrypts plaintext; takes less than offered while much waits to be sent.
-    pub(crate) fn write(&mut self, plain: &[u8]) -> usize {
-        let Stage::Running(running) = &mut self.stage else {
-            return 0;
-        };
-        running.connection.writer().write(plain).unwrap_or(0)
+    /// Encrypts slices of plaintext; takes less than offered while much waits to be sent.
+    pub(crate) fn write(&mut self, plain: &[io::IoSlice<'_>]) -> Result<usize, Exhausted> {
+        match &mut self.stage {
+            Stage::Running(running) => running.records.write(plain),
+            Stage::Failed | Stage::Hello(_) => Err(Exhausted),
+        }
     }
 
     /// How much may wait to be sent before no more plaintext is taken.
     #[cfg(feature = "server")]
     pub(crate) fn set_max_waiting(&mut self, bytes: usize) {
         if let Stage::Running(running) = &mut self.stage {
-            running.connection.set_buffer_limit(Some(bytes));
+            running.records.max_waiting = bytes;
         }
     }
 
-    /// Encrypts several slices of plaintext; see [`TlsSession::write`].
-    pub(crate) fn write_vectored(&mut self, plain: &[io::IoSlice<'_>]) -> usize {
-        let Stage::Running(running) = &mut self.stage else {
-            return 0;
-        };
-        running
-            .connection
-            .writer()
-            .write_vectored(plain)
-            .unwrap_or(0)
-    }
-
-    /// Queues close_notify.
+    /// Queues close_notify, if there is a session to be closed.
     pub(crate) fn close(&mut self) {
         if let Stage::Running(running) = &mut self.stage {
-            running.connection.send_close_notify();
-            running.closed = true;
+            running.records.close();
         }
     }
 
     /// The transport has ended.
     pub(crate) fn eof(&mut self) {
         if let Stage::Running(running) = &mut self.stage {
-            // Only tells rustls that the stream is over; there are no bytes to fail on.
-            let _ = running.connection.read_tls(&mut io::empty());
+            running.eof = true;
         }
     }
 
     /// Whether ciphertext waits to be sent.
     pub(crate) fn wants_write(&self) -> bool {
-        matches!(&self.stage, Stage::Running(running) if running.connection.wants_write())
+        matches!(&self.stage, Stage::Running(running) if !running.records.outgoing().is_empty())
     }
 
     /// Whether ciphertext can be taken; not while much plaintext is unread.
@@ -243,27 +218,53 @@ impl TlsSession {
         match &self.stage {
             Stage::Failed => false,
             Stage::Hello(_) => true,
-            Stage::Running(running) => running.connection.wants_read(),
+            Stage::Running(running) => !running.records.is_closed() && running.records.has_room(),
         }
     }
 
-    /// Sends ciphertext; one call is at most one vectored write.
+    /// Sends ciphertext; one call is at most one write.
     pub(crate) fn write_wire(&mut self, wire: &mut dyn Write) -> io::Result<usize> {
-        match &mut self.stage {
-            Stage::Running(running) => running.connection.write_tls(wire),
-            Stage::Failed | Stage::Hello(_) => Ok(0),
-        }
+        let Stage::Running(running) = &mut self.stage else {
+            return Ok(0);
+        };
+        let count = wire.write(running.records.outgoing())?;
+        running.records.sent(count);
+        Ok(count)
     }
 
     /// Appends all waiting ciphertext.
     pub(crate) fn take_wire(&mut self, out: &mut Vec<u8>) {
         if let Stage::Running(running) = &mut self.stage {
-            drain_wire(&mut running.connection, out);
+            let waiting = running.records.outgoing();
+            let count = waiting.len();
+            out.extend_from_slice(waiting);
+            running.records.sent(count);
+            running.records.release();
+        }
+    }
+
+    /// Gives back the buffers that hold nothing.
+    pub(crate) fn release(&mut self) {
+        if let Stage::Running(running) = &mut self.stage {
+            running.records.release();
         }
     }
 }
 
-fn facts(connection: &ServerConnection) -> Option<TlsFacts> {
+impl Running {
+    /// Why there is no plaintext.
+    fn end(&self) -> Plaintext {
+        if self.records.is_closed() {
+            Plaintext::Closed
+        } else if self.eof {
+            Plaintext::Truncated
+        } else {
+            Plaintext::Empty
+        }
+    }
+}
+
+fn facts(connection: &UnbufferedServerConnection) -> Option<TlsFacts> {
     let suite = connection.negotiated_cipher_suite()?;
     let (cipher, cipher_bits) = suite_name(suite.suite());
     Some(TlsFacts {
@@ -276,7 +277,7 @@ fn facts(connection: &ServerConnection) -> Option<TlsFacts> {
         group: connection
             .negotiated_key_exchange_group()
             .and_then(|g| g.name().as_str()),
-        sni: connection.server_name().map(str::to_owned),
+        sni: None,
         alpn: connection.alpn_protocol().map(<[u8]>::to_vec),
         peer_certificates: connection
             .peer_certificates()
@@ -301,98 +302,13 @@ fn verify_again(choice: &Choice, chain: &[CertificateDer<'static>]) -> Result<()
         .map_err(|e| describe(&e))
 }
 
-fn accept(
-    acceptor: &mut Acceptor,
-    wire: &mut &[u8],
-    select: &dyn Select,
-    out: &mut Vec<u8>,
-) -> Result<Option<Running>, String> {
-    // The acceptor takes at most 4 KiB a call; a large ClientHello needs several.
-    while !wire.is_empty() {
-        acceptor.read_tls(wire).map_err(|e| e.to_string())?;
-        let accepted = match acceptor.accept() {
-            Ok(None) => continue,
-            Ok(Some(accepted)) => accepted,
-            Err((
-                error @ Error::PeerIncompatible(
-                    PeerIncompatible::SignatureAlgorithmsExtensionRequired,
-                ),
-                _,
-            )) => {
-                // Only clients of before TLS 1.2 do without. They deserve the alert that says so.
-                put_alert(out, PROTOCOL_VERSION);
-                return Err(describe(&error));
-            }
-            Err((error, mut alert)) => {
-                let _ = alert.write_all(out);
-                return Err(failed(&error));
-            }
-        };
-        let choice = match select.select(accepted.client_hello()) {
-            Ok(choice) => choice,
-            Err(Refusal { why, alert }) => {
-                put_alert(out, alert);
-                return Err(why);
-            }
-        };
-        return match accepted.into_connection(Arc::clone(&choice.config)) {
-            Ok(connection) => Ok(Some(Running {
-                connection,
-                choice: Some(choice),
-                closed: false,
-            })),
-            Err((error, mut alert)) => {
-                let _ = alert.write_all(out);
-                Err(failed(&error))
-            }
-        };
-    }
-    Ok(None)
-}
-
-/// A record of type alert, two bytes long: fatal, and its description.
-fn put_alert(out: &mut Vec<u8>, description: u8) {
-    meters::alert_sent(description.into());
-    out.extend_from_slice(&[21, 3, 3, 0, 2, 2, description]);
-}
-
-fn feed(connection: &mut ServerConnection, wire: &mut &[u8]) -> Result<(), String> {
-    // Also with no input: a ClientHello taken by the acceptor may have more behind it.
-    loop {
-        connection.process_new_packets().map_err(|e| failed(&e))?;
-        if wire.is_empty() || !connection.wants_read() {
-            return Ok(());
-        }
-        if connection.read_tls(wire).map_err(|e| e.to_string())? == 0 {
-            return Ok(());
-        }
-    }
-}
-
-/// Where a peer breaks TLS, rustls sends an alert, also behind close_notify. With debug assertions
-/// on it panics instead (`CommonState::send_fatal_alert`), and there is no asking it beforehand.
-fn feed_after_close(connection: &mut ServerConnection, wire: &mut &[u8]) -> Result<(), String> {
-    // What a panic leaves behind is a connection that takes nothing more.
-    catch_unwind(AssertUnwindSafe(|| feed(connection, wire)))
-        .unwrap_or_else(|_| Err("the peer broke TLS after the session was closed".into()))
-}
-
-fn drain_wire(connection: &mut ServerConnection, out: &mut Vec<u8>) {
-    while connection.wants_write() {
-        // Writing to a Vec does not fail.
-        if !matches!(connection.write_tls(out), Ok(1..)) {
-            return;
-        }
-    }
-}
-
-fn failed(error: &Error) -> String {
+pub(super) fn failed(error: &Error) -> String {
     meters::tls_failed(error);
     describe(error)
 }
 
 /// The text for the log, with PostgreSQL's advice where a version is the trouble.
-fn describe(error: &Error) -> String {
+pub(super) fn describe(error: &Error) -> String {
     match error {
         Error::InvalidCertificate(_) => {
             format!("client certificate verification failed: {error}")
