@@ -262,3 +262,55 @@ fn json_is_spaced_as_in_postgresql() {
         ),
     ]);
 }
+
+#[test]
+fn jsonb_and_arrays_contain_change_and_lead_somewhere() {
+    on_empty(&[
+        (
+            "select '{\"a\": 1, \"b\": [1, 2, {\"c\": 3}]}'::jsonb @> '{\"b\": [{\"c\": 3.0}]}', \
+             '{\"a\": 1}'::jsonb @> '{\"a\": 2}', '[1,2,[1,3]]'::jsonb @> '[[3]]', '[1,2]'::jsonb @> '1', \
+             '1'::jsonb @> '[1]', '{\"a\": 1}'::jsonb <@ '{\"a\": 1, \"b\": 2}', '[1]'::jsonb @> '[1,1]', \
+             '\"\\u00e4\"'::jsonb @> '\"ä\"'",
+            "t|f|t|t|f|t|t|t",
+        ),
+        (
+            "select '{\"a\": 1}'::jsonb ? 'a', '[\"a\",\"b\"]'::jsonb ? 'b', '{\"a\": 1}'::jsonb ? 'z'",
+            "t|t|f",
+        ),
+        (
+            "select x #> '{a,b}', x #>> '{a,b,1}', x #>> '{a,b,2}', x #> '{a,b,-3}', x #> '{z}' \
+             from (select '{\"a\": {\"b\": [1, \"t\", null]}}'::jsonb as x) t",
+            "[1, \"t\", null]|t|∅|1|∅",
+        ),
+        (
+            "select '{\"a\": 1}'::jsonb || '{\"a\": {\"x\": 2}}', '[1]'::jsonb || '2', '1'::jsonb || '2'",
+            "{\"a\": {\"x\": 2}}|[1, 2]|[1, 2]",
+        ),
+        (
+            "select '{\"a\": 1, \"b\": 2}'::jsonb - 'a', '[\"a\",\"b\"]'::jsonb - 'a', '[1,2,3]'::jsonb - (-1)",
+            "{\"b\": 2}|[\"b\"]|[1, 2]",
+        ),
+        ("select '{\"a\": 1}'::jsonb - 1", "22023"),
+        (
+            "select jsonb_set('{\"a\": {\"b\": 1}}', '{a,b}', '2'), jsonb_set('{\"a\": 1}', '{x}', '1', false), \
+             jsonb_set('[1,2]', '{9}', '3'), jsonb_set('{\"a\": 1}', '{x,y}', '1')",
+            "{\"a\": {\"b\": 2}}|{\"a\": 1}|[1, 2, 3]|{\"a\": 1}",
+        ),
+        (
+            "select array[1,2,3] @> array[2], array[2] <@ array[1,2], array[1,2] && array[2,3], \
+             array['a'] && array['b'], '{1,null}'::int[] @> '{null}'::int[], array[1] @> '{}'",
+            "t|t|t|f|f|t",
+        ),
+        ("select array[1] @> array['a']", "42883"),
+        ("create table t(id int, meta jsonb default '{}')", ""),
+        (
+            "insert into t values (1, '{\"tier\": \"gold\", \"n\": 1}'), (2, '{}')",
+            "",
+        ),
+        ("select id from t where meta @> '{\"tier\": \"gold\"}'", "1"),
+        (
+            "update t set meta = meta - 'n' || '{\"x\": [1]}' where meta ? 'tier' returning meta",
+            "{\"tier\": \"gold\", \"x\": [1]}",
+        ),
+    ]);
+}

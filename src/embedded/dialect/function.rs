@@ -792,6 +792,24 @@ impl Translator<'_> {
                     Sql::new(text, Type::JSON)
                 }
             }
+            ("jsonb_set", 3 | 4) => {
+                let mut texts = Vec::new();
+                for (argument, kind) in
+                    all()
+                        .into_iter()
+                        .zip([Type::JSONB, Type::TEXT_ARRAY, Type::JSONB, Type::BOOL])
+                {
+                    let sql = self.settle_as(argument, &kind)?;
+                    if *sql.kind() != kind {
+                        return Err(undefined(name, arguments));
+                    }
+                    texts.push(sql.text);
+                }
+                if texts.len() == 3 {
+                    texts.push("1".into());
+                }
+                Sql::new(format!("pg_jsonb_set({})", texts.join(",")), Type::JSONB)
+            }
             ("timezone", 2) => return Err(Fault::unsupported("timezone(…); AT TIME ZONE is")),
             _ => return Ok(None),
         }))

@@ -7,6 +7,7 @@ mod alter_constraint;
 mod catalog;
 mod collection;
 mod comment;
+mod contain;
 mod copy;
 mod ddl;
 mod definition;

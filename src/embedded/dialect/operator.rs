@@ -93,6 +93,9 @@ impl Translator<'_> {
         right: Sql,
     ) -> Result<Sql, Fault> {
         use BinaryOperator as B;
+        if let Some(sql) = self.containment(op, &left, &right)? {
+            return Ok(sql);
+        }
         match op {
             B::Eq => self.compare("=", "=", left, right),
             B::NotEq => self.compare("<>", "<>", left, right),

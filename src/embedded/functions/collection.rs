@@ -8,7 +8,7 @@ use crate::embedded::convert;
 use crate::embedded::dialect::{Fault, types};
 use crate::embedded::functions::json::quoted;
 use crate::embedded::functions::text::{kind_of, shown};
-use crate::embedded::functions::{Strict, Table, integer, text, value};
+use crate::embedded::functions::{Strict, Table, boolean, integer, text, value};
 
 pub(super) const FUNCTIONS: Table = &[
     ("pg_array_get", 4, |a| {
@@ -58,6 +58,17 @@ pub(super) const FUNCTIONS: Table = &[
         Ok(Value::Text(out))
     }),
     // JSON arrays made one of rows; the shorter go on with null.
+    // NULL is like nothing.
+    ("pg_array_contains", 2, |a| {
+        let all = array::parse(&text(a, 0))?;
+        let some = array::parse(&text(a, 1))?;
+        Ok(boolean(some.iter().all(|i| i.is_some() && all.contains(i))))
+    }),
+    ("pg_array_overlap", 2, |a| {
+        let all = array::parse(&text(a, 0))?;
+        let some = array::parse(&text(a, 1))?;
+        Ok(boolean(some.iter().any(|i| i.is_some() && all.contains(i))))
+    }),
     ("pg_array_length", 2, |a| length(a, 0)),
     ("pg_array_lower", 2, |a| {
         let kind = kind_of(a, 1);

@@ -158,7 +158,7 @@ fn list<'t>(texts: impl Iterator<Item = &'t str>) -> Value {
 }
 
 /// The keys, in their quotes, and the values of an object, or the elements of an array.
-fn parts(text: &str) -> impl Iterator<Item = (&str, &str)> {
+pub(super) fn parts(text: &str) -> impl Iterator<Item = (&str, &str)> {
     let rest = json_space(text.as_bytes());
     let named = rest.first() == Some(&b'{');
     let mut rest = rest.get(1..).unwrap_or_default();

@@ -6,6 +6,7 @@ mod arithmetic;
 mod collection;
 mod json;
 mod json_aggregate;
+mod json_change;
 mod session;
 mod text;
 mod time;
@@ -39,6 +40,7 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
         arithmetic::FUNCTIONS,
         collection::FUNCTIONS,
         json::FUNCTIONS,
+        json_change::FUNCTIONS,
         text::FUNCTIONS,
         time::FUNCTIONS,
     ] {

@@ -1,0 +1,93 @@
+//! Operators of `jsonb` and arrays: what contains what, what is at a path.
+
+use postgres_types::Type;
+use sqlparser::ast::BinaryOperator;
+
+use crate::embedded::dialect::Fault;
+use crate::embedded::dialect::expr::{Sql, Translator};
+use crate::embedded::dialect::operator::none;
+use crate::embedded::dialect::types;
+
+impl Translator<'_> {
+    /// `None` if the operator or its sides are others.
+    pub(super) fn containment(
+        &mut self,
+        op: &BinaryOperator,
+        left: &Sql,
+        right: &Sql,
+    ) -> Result<Option<Sql>, Fault> {
+        use BinaryOperator as B;
+        let jsonb = |sql: &Sql| *sql.kind() == Type::JSONB;
+        let json = |sql: &Sql| matches!(*sql.kind(), Type::JSON | Type::JSONB);
+        let array = |sql: &Sql| types::element(sql.kind()).is_some();
+        let call = |function: &str, a: &Sql, b: &Sql| {
+            Sql::new(format!("{function}({},{})", a.text, b.text), Type::BOOL)
+        };
+        Ok(Some(match op {
+            B::AtArrow | B::ArrowAt if jsonb(left) || jsonb(right) => {
+                let left = self.settle_as(left.clone(), &Type::JSONB)?;
+                let right = self.settle_as(right.clone(), &Type::JSONB)?;
+                if !jsonb(&left) || !jsonb(&right) {
+                    return Err(none(&op.to_string(), left.kind(), right.kind()));
+                }
+                if *op == B::AtArrow {
+                    call("pg_jsonb_contains", &left, &right)
+                } else {
+                    call("pg_jsonb_contains", &right, &left)
+                }
+            }
+            B::AtArrow | B::ArrowAt | B::PGOverlap if array(left) || array(right) => {
+                let kind = if array(left) {
+                    left.kind()
+                } else {
+                    right.kind()
+                }
+                .clone();
+                let left = self.settle_as(left.clone(), &kind)?;
+                let right = self.settle_as(right.clone(), &kind)?;
+                if left.kind() != right.kind() {
+                    return Err(none(&op.to_string(), left.kind(), right.kind()));
+                }
+                match op {
+                    B::AtArrow => call("pg_array_contains", &left, &right),
+                    B::ArrowAt => call("pg_array_contains", &right, &left),
+                    _ => call("pg_array_overlap", &left, &right),
+                }
+            }
+            B::Question if jsonb(left) => {
+                let right = self.implicit(right.clone(), &Type::TEXT.into())?;
+                call("pg_jsonb_exists", left, &right)
+            }
+            B::HashArrow | B::HashLongArrow if json(left) => {
+                let path = self.settle_as(right.clone(), &Type::TEXT_ARRAY)?;
+                if *path.kind() != Type::TEXT_ARRAY {
+                    return Err(none(&op.to_string(), left.kind(), path.kind()));
+                }
+                let (flag, kind) = match op {
+                    B::HashArrow => (0, left.kind().clone()),
+                    _ => (1, Type::TEXT),
+                };
+                let text = format!("pg_json_path({},{},{flag})", left.text, path.text);
+                Sql::new(text, kind)
+            }
+            B::Minus if jsonb(left) => {
+                let right = self.settle_as(right.clone(), &Type::TEXT)?;
+                if !types::is_text(right.kind()) && !types::is_integer(right.kind()) {
+                    return Err(none("-", left.kind(), right.kind()));
+                }
+                let text = format!("pg_jsonb_delete({},{})", left.text, right.text);
+                Sql::new(text, Type::JSONB)
+            }
+            B::StringConcat if jsonb(left) || jsonb(right) => {
+                let left = self.settle_as(left.clone(), &Type::JSONB)?;
+                let right = self.settle_as(right.clone(), &Type::JSONB)?;
+                if !jsonb(&left) || !jsonb(&right) {
+                    return Ok(None);
+                }
+                let text = format!("pg_jsonb_concat({},{})", left.text, right.text);
+                Sql::new(text, Type::JSONB)
+            }
+            _ => return Ok(None),
+        }))
+    }
+}

@@ -1,0 +1,306 @@
+//! Operators of `jsonb` (PostgreSQL docs, "JSON Functions and Operators"), on texts in its form.
+
+use rusqlite::types::{Value, ValueRef};
+
+use crate::embedded::array;
+use crate::embedded::dialect::Fault;
+use crate::embedded::functions::json::{parts, quoted};
+use crate::embedded::functions::{Table, boolean, integer, text, value};
+use crate::embedded::number;
+use crate::error_response::SqlState;
+
+pub(super) const FUNCTIONS: Table = &[
+    ("pg_jsonb_contains", 2, |a| {
+        let (whole, part) = (Json::read(&text(a, 0)), Json::read(&text(a, 1)));
+        // An array may contain a value that stands for itself.
+        let within = match (&whole, &part) {
+            (Json::Array(all), Json::Plain(_)) => all.iter().any(|i| i.same(&part)),
+            _ => whole.contains(&part),
+        };
+        Ok(boolean(within))
+    }),
+    ("pg_jsonb_exists", 2, |a| {
+        let key = text(a, 1);
+        Ok(boolean(match Json::read(&text(a, 0)) {
+            Json::Object(members) => members.iter().any(|(k, _)| *k == *key),
+            Json::Array(items) => items.iter().any(|i| i.string().as_deref() == Some(&*key)),
+            plain @ Json::Plain(_) => plain.string().as_deref() == Some(&*key),
+        }))
+    }),
+    ("pg_jsonb_concat", 2, |a| {
+        let both = match (Json::read(&text(a, 0)), Json::read(&text(a, 1))) {
+            (Json::Object(mut left), Json::Object(right)) => {
+                for (key, member) in right {
+                    set_member(&mut left, key, member);
+                }
+                Json::Object(left)
+            }
+            (left, right) => {
+                let list = |json| match json {
+                    Json::Array(items) => items,
+                    other => vec![other],
+                };
+                let mut all = list(left);
+                all.extend(list(right));
+                Json::Array(all)
+            }
+        };
+        both.value()
+    }),
+    ("pg_jsonb_delete", 2, |a| {
+        let mut json = Json::read(&text(a, 0));
+        match (&mut json, value(a, 1)) {
+            (Json::Plain(_), _) => return Err(invalid("cannot delete from scalar")),
+            (Json::Array(items), ValueRef::Integer(n)) => {
+                if let Some(at) = place(n, items.len()) {
+                    items.remove(at);
+                }
+            }
+            (Json::Object(_), ValueRef::Integer(_)) => {
+                return Err(invalid("cannot delete from object using integer index"));
+            }
+            (Json::Array(items), _) => {
+                let key = text(a, 1);
+                items.retain(|i| i.string().as_deref() != Some(&*key));
+            }
+            (Json::Object(members), _) => {
+                let key = text(a, 1);
+                members.retain(|(k, _)| *k != *key);
+            }
+        }
+        json.value()
+    }),
+    // The value at a path, as JSON or as text.
+    ("pg_json_path", 3, |a| {
+        let mut json = Json::read(&text(a, 0));
+        for step in array::parse(&text(a, 1))? {
+            let next = match (json, step) {
+                (Json::Object(members), Some(key)) => members
+                    .into_iter()
+                    .rfind(|(k, _)| *k == key)
+                    .map(|(_, v)| v),
+                (Json::Array(mut items), Some(at)) => at
+                    .parse()
+                    .ok()
+                    .and_then(|n| place(n, items.len()))
+                    .map(|at| items.swap_remove(at)),
+                _ => None,
+            };
+            match next {
+                Some(next) => json = next,
+                None => return Ok(Value::Null),
+            }
+        }
+        if integer(a, 2) == 0 {
+            return json.value();
+        }
+        Ok(match &json {
+            Json::Plain(raw) if raw == "null" => Value::Null,
+            Json::Plain(raw) => Value::Text(json.string().unwrap_or_else(|| raw.clone())),
+            _ => Value::Text(json.show()),
+        })
+    }),
+    ("pg_jsonb_set", 4, |a| {
+        let mut json = Json::read(&text(a, 0));
+        let path: Option<Vec<String>> = array::parse(&text(a, 1))?.into_iter().collect();
+        let Some(path) = path else {
+            return Err(invalid("path element is null"));
+        };
+        if matches!(json, Json::Plain(_)) {
+            return Err(invalid("cannot set path in scalar"));
+        }
+        set(
+            &mut json,
+            &path,
+            Json::read(&text(a, 2)),
+            integer(a, 3) != 0,
+        );
+        json.value()
+    }),
+];
+
+fn invalid(text: &'static str) -> Fault {
+    Fault::new(SqlState::INVALID_PARAMETER_VALUE, text)
+}
+
+/// A number from the front, or with a minus from the back.
+fn place(n: i64, length: usize) -> Option<usize> {
+    let at = match usize::try_from(n) {
+        Ok(at) => at,
+        Err(_) => length.checked_sub(usize::try_from(n.unsigned_abs()).ok()?)?,
+    };
+    (at < length).then_some(at)
+}
+
+fn set_member(members: &mut Vec<(String, Json)>, key: String, member: Json) {
+    match members.iter_mut().find(|(k, _)| *k == key) {
+        Some((_, old)) => *old = member,
+        None => members.push((key, member)),
+    }
+}
+
+fn set(json: &mut Json, path: &[String], new: Json, create: bool) {
+    let Some((step, rest)) = path.split_first() else {
+        return;
+    };
+    match json {
+        Json::Object(members) => match members.iter_mut().find(|(k, _)| k == step) {
+            Some((_, old)) if rest.is_empty() => *old = new,
+            Some((_, inner)) => set(inner, rest, new, create),
+            None if rest.is_empty() && create => members.push((step.clone(), new)),
+            None => {}
+        },
+        Json::Array(items) => {
+            let Ok(n) = step.parse::<i64>() else {
+                return;
+            };
+            match place(n, items.len()).and_then(|at| items.get_mut(at)) {
+                Some(old) if rest.is_empty() => *old = new,
+                Some(inner) => set(inner, rest, new, create),
+                None if rest.is_empty() && create => {
+                    items.insert(if n < 0 { 0 } else { items.len() }, new);
+                }
+                None => {}
+            }
+        }
+        Json::Plain(_) => {}
+    }
+}
+
+/// A value that was read; no deeper than the reader lets through.
+enum Json {
+    Object(Vec<(String, Self)>),
+    Array(Vec<Self>),
+    /// As it was written.
+    Plain(String),
+}
+
+impl Json {
+    fn read(text: &str) -> Self {
+        let text = text.trim();
+        match text.as_bytes().first() {
+            Some(b'{') => {
+                let mut members = Vec::new();
+                for (key, member) in parts(text) {
+                    set_member(&mut members, unquoted(key), Self::read(member));
+                }
+                Self::Object(members)
+            }
+            Some(b'[') => Self::Array(parts(text).map(|(_, item)| Self::read(item)).collect()),
+            _ => Self::Plain(text.to_owned()),
+        }
+    }
+
+    fn show(&self) -> String {
+        match self {
+            Self::Plain(raw) => raw.clone(),
+            Self::Array(items) => {
+                let items: Vec<String> = items.iter().map(Self::show).collect();
+                format!("[{}]", items.join(", "))
+            }
+            Self::Object(members) => {
+                let member =
+                    |(key, value): &(String, Self)| format!("{}: {}", quoted(key), value.show());
+                let members: Vec<String> = members.iter().map(member).collect();
+                format!("{{{}}}", members.join(", "))
+            }
+        }
+    }
+
+    fn value(&self) -> Result<Value, Fault> {
+        Ok(Value::Text(self.show()))
+    }
+
+    /// What a string says.
+    fn string(&self) -> Option<String> {
+        match self {
+            Self::Plain(raw) if raw.starts_with('"') => Some(unquoted(raw)),
+            _ => None,
+        }
+    }
+
+    fn same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Plain(a), Self::Plain(b)) if a == b => true,
+            (Self::Plain(a), Self::Plain(b)) => match (self.string(), other.string()) {
+                (Some(a), Some(b)) => a == b,
+                (None, None) => match (number::parse(a), number::parse(b)) {
+                    (Ok(a), Ok(b)) => a == b,
+                    _ => false,
+                },
+                _ => false,
+            },
+            (Self::Array(a), Self::Array(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.same(b))
+            }
+            (Self::Object(a), Self::Object(b)) => a.len() == b.len() && self.contains(other),
+            _ => false,
+        }
+    }
+
+    fn contains(&self, part: &Self) -> bool {
+        match (self, part) {
+            (Self::Object(all), Self::Object(some)) => some.iter().all(|(key, wanted)| {
+                let found = all.iter().find(|(k, _)| k == key);
+                found.is_some_and(|(_, member)| member.contains(wanted))
+            }),
+            (Self::Array(all), Self::Array(some)) => some
+                .iter()
+                .all(|wanted| all.iter().any(|item| item.contains(wanted))),
+            (Self::Plain(_), Self::Plain(_)) => self.same(part),
+            _ => false,
+        }
+    }
+}
+
+/// What a JSON string says; a half of a pair that stands alone is no character.
+fn unquoted(raw: &str) -> String {
+    let inner = raw.strip_prefix('"').and_then(|r| r.strip_suffix('"'));
+    let mut chars = inner.unwrap_or(raw).chars();
+    let mut units: Vec<u16> = Vec::new();
+    let mut out = String::new();
+    let end = |units: &mut Vec<u16>, out: &mut String| {
+        out.push_str(&String::from_utf16_lossy(units));
+        units.clear();
+    };
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            end(&mut units, &mut out);
+            out.push(c);
+            continue;
+        }
+        let escaped = chars.next().unwrap_or('\\');
+        if escaped == 'u' {
+            let digits: String = chars.by_ref().take(4).collect();
+            units.push(u16::from_str_radix(&digits, 16).unwrap_or(0xfffd));
+            continue;
+        }
+        end(&mut units, &mut out);
+        out.push(match escaped {
+            'n' => '\n',
+            't' => '\t',
+            'r' => '\r',
+            'b' => '\u{8}',
+            'f' => '\u{c}',
+            other => other,
+        });
+    }
+    end(&mut units, &mut out);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strings_say_what_they_say() {
+        for (raw, said) in [
+            ("\"a\\n\\\"b\\\\\"", "a\n\"b\\"),
+            ("\"\\u00e4\\ud83d\\ude00x\"", "ä😀x"),
+            ("\"\\ud83d\"", "\u{fffd}"),
+        ] {
+            assert_eq!(unquoted(raw), said);
+        }
+    }
+}
