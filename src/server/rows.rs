@@ -215,7 +215,9 @@ impl Rows {
         let mut failed = None;
         let kind = if shape.copy.is_none() { b'D' } else { b'd' };
         let fits = wire::put_message(&mut self.bytes, kind, |out| {
-            failed = fill(&mut Row { out, shape }).err();
+            if let Err(error) = fill(&mut Row { out, shape }) {
+                failed = Some(error);
+            }
         });
         let error = match (fits, failed) {
             (Ok(()), None) => {
