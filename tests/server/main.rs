@@ -14,6 +14,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod life;
+mod slow;
 
 use std::io::Read;
 use std::sync::Arc;
