@@ -418,6 +418,38 @@ fn violations_name_the_constraint_and_the_key() {
     });
 }
 
+#[test]
+fn the_catalogs_show_indexes_defaults_and_checks_as_postgresql_does() {
+    on_empty(&[
+        (
+            "create table t(id serial primary key, n numeric(5,2) default -1.5 constraint pos check (n > -9), \
+             x text default 'new', f boolean default false, amount bigint)",
+            "",
+        ),
+        (
+            "create unique index t_expr on t(lower(x)) where amount > 5",
+            "",
+        ),
+        ("create index t_desc on t(amount desc, n)", ""),
+        (
+            "select indexname, indexdef from pg_indexes where tablename = 't' order by 1",
+            "t_desc|CREATE INDEX t_desc ON public.t USING btree (amount DESC, n);\
+             t_expr|CREATE UNIQUE INDEX t_expr ON public.t USING btree (lower(x)) WHERE (amount > 5);\
+             t_pkey|CREATE UNIQUE INDEX t_pkey ON public.t USING btree (id)",
+        ),
+        (
+            "select attname, indkey, indoption from pg_index i join pg_attribute a on a.attrelid = i.indexrelid \
+             where indexrelid in ('t_expr'::regclass, 't_desc'::regclass) order by indexrelid, attnum",
+            "lower|0|0;amount|5 2|3 0;n|5 2|3 0",
+        ),
+        (
+            "select column_name, column_default from information_schema.columns where table_name = 't' \
+             and column_default is not null order by ordinal_position",
+            "id|nextval('t_id_seq'::regclass);n|'-1.5'::numeric;x|'new'::text;f|false",
+        ),
+    ]);
+}
+
 /// Others see what was changed, and a file is as good as new afterwards.
 #[test]
 fn changes_are_seen_by_other_sessions_and_after_opening_again() {

@@ -7,10 +7,11 @@ use sqlparser::ast::{ColumnOption, CreateTable, Statement, TableConstraint};
 use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
 
+use crate::embedded::catalog::index_keys::{self, Key};
 use crate::embedded::catalog::{FIRST_OID, FIRST_TEMP_OID, Facts, OWNER, insert, sequences};
 use crate::embedded::dialect::{
-    NOT_NULL_KEY, PRIMARY_MARK, Table, UNIQUE_MARK, constraint_name, identifier, shown_expression,
-    types,
+    NOT_NULL_KEY, PRIMARY_MARK, Table, TableColumn, UNIQUE_MARK, constraint_name, identifier,
+    shown_expression, types,
 };
 use crate::embedded::schema::SqliteSchema;
 
@@ -243,7 +244,7 @@ impl Fill<'_> {
         object: &Object,
         table: &Table,
         number: i64,
-        column: &crate::embedded::dialect::TableColumn,
+        column: &TableColumn,
     ) -> rusqlite::Result<()> {
         let default = column.shown_default(&table.name, table.view);
         let has_default = default.is_some() || column.generated;
@@ -256,7 +257,7 @@ impl Fill<'_> {
             self.connection,
             "pg_attribute",
             "attrelid,attname,atttypid,attnum,atttypmod,attnotnull,atthasdef,attidentity,\
-             attgenerated,attislocal,attcollation",
+             attgenerated,attislocal,attcollation,attstorage",
             &[
                 &object.oid,
                 &column.name,
@@ -269,6 +270,23 @@ impl Fill<'_> {
                 &if column.generated { "s" } else { "" },
                 &1,
                 &collation,
+                &match column.ty.kind {
+                    postgres_types::Type::NUMERIC => "m",
+                    _ if types::storage(&column.ty.kind) == types::Storage::Text
+                        || column.ty.kind == postgres_types::Type::BYTEA =>
+                    {
+                        let fixed = types::is_time(&column.ty.kind)
+                            || matches!(
+                                column.ty.kind,
+                                postgres_types::Type::TIME
+                                    | postgres_types::Type::INTERVAL
+                                    | postgres_types::Type::UUID
+                                    | postgres_types::Type::NAME
+                            );
+                        if fixed { "p" } else { "x" }
+                    }
+                    _ => "p",
+                },
             ],
         )?;
         if let Some(default) = &default {
@@ -360,8 +378,8 @@ impl Fill<'_> {
         if let Some(counts) = table.columns.iter().find(|c| c.counts) {
             let oid = self.number();
             let name = format!("{}_pkey", object.name);
-            let columns = vec![counts.name.clone()];
-            self.index(object, table, oid, &name, &columns, (true, Some("p")), None)?;
+            let keys = [Key::plain(&counts.name)];
+            self.index(object, table, oid, &name, &keys, (true, Some("p")), None)?;
             count += 1;
         }
         let mut list = self.connection.prepare_cached(
@@ -377,11 +395,13 @@ impl Fill<'_> {
         })?;
         for row in rows {
             let (name, unique, origin, partial) = row?;
-            let columns = self.index_columns(object, &name)?;
             let found = objects
                 .iter()
                 .find(|o| o.kind == "index" && o.name == name && o.database == object.database);
             let text = found.and_then(|o| o.sql.as_deref()).unwrap_or_default();
+            let (keys, predicate) =
+                index_keys::read(self.connection, object.database, &name, text)?;
+            let columns: Vec<String> = keys.iter().map(|k| k.name.clone()).collect();
             let kind = match origin.as_str() {
                 "pk" => Some("p"),
                 "u" => Some("u"),
@@ -403,31 +423,18 @@ impl Fill<'_> {
                 Some(found) => found.oid,
                 None => self.number(),
             };
-            let predicate = found
-                .filter(|_| partial)
-                .and_then(|o| o.sql.as_deref())
-                .and_then(|sql| sql.rsplit_once(" WHERE ").map(|(_, p)| shown_expression(p)));
             self.index(
                 object,
                 table,
                 oid,
                 &shown,
-                &columns,
+                &keys,
                 (unique, kind),
-                predicate.as_deref(),
+                predicate.as_deref().filter(|_| partial),
             )?;
             count += 1;
         }
         Ok(count)
-    }
-
-    fn index_columns(&self, object: &Object, name: &str) -> rusqlite::Result<Vec<String>> {
-        let mut columns = self.connection.prepare_cached(
-            "SELECT coalesce(name, 'expr') FROM pragma_index_xinfo(?1, ?2) WHERE key ORDER BY seqno",
-        )?;
-        columns
-            .query_map([name, object.database], |r| r.get::<_, String>(0))?
-            .collect()
     }
 
     #[expect(clippy::too_many_arguments, reason = "a row of a table")]
@@ -437,15 +444,17 @@ impl Fill<'_> {
         table: &Table,
         oid: i64,
         name: &str,
-        columns: &[String],
+        keys: &[Key],
         (unique, constraint): (bool, Option<&str>),
         predicate: Option<&str>,
     ) -> rusqlite::Result<()> {
-        let count = i64::try_from(columns.len()).unwrap_or(0);
-        let numbers: Vec<String> = columns
+        let count = i64::try_from(keys.len()).unwrap_or(0);
+        let columns: Vec<String> = keys.iter().map(|k| k.name.clone()).collect();
+        let numbers: Vec<String> = keys
             .iter()
-            .map(|c| {
-                let at = table.columns.iter().position(|t| t.name == *c);
+            .map(|k| {
+                let same = |t: &TableColumn| Some(&t.name) == k.column.as_ref();
+                let at = table.columns.iter().position(same);
                 at.map_or(0, |i| i.saturating_add(1)).to_string()
             })
             .collect();
@@ -467,7 +476,8 @@ impl Fill<'_> {
                 &"n",
             ],
         )?;
-        let zeros = vec!["0"; columns.len()].join(" ");
+        let zeros = vec!["0"; keys.len()].join(" ");
+        let options: Vec<&str> = keys.iter().map(Key::option).collect();
         insert(
             self.connection,
             "pg_index",
@@ -487,19 +497,20 @@ impl Fill<'_> {
                 &numbers.join(" "),
                 &zeros,
                 &zeros,
-                &zeros,
+                &options.join(" "),
                 &predicate,
             ],
         )?;
-        for (number, column) in (1_i64..).zip(columns) {
-            let ty = table.columns.iter().find(|c| c.name == *column);
+        for (number, key) in (1_i64..).zip(keys) {
+            let same = |c: &&TableColumn| Some(&c.name) == key.column.as_ref();
+            let ty = table.columns.iter().find(same);
             insert(
                 self.connection,
                 "pg_attribute",
                 "attrelid,attname,atttypid,attnum,atttypmod,attislocal",
                 &[
                     &oid,
-                    column,
+                    &key.name,
                     &ty.map_or(25, |c| c.ty.kind.oid()),
                     &number,
                     &ty.map_or(-1, |c| c.ty.modifier),
@@ -510,7 +521,7 @@ impl Fill<'_> {
                 self.connection,
                 "pgtls_index_column",
                 "oid,n,def",
-                &[&oid, &number, &identifier(column)],
+                &[&oid, &number, &key.shown],
             )?;
         }
         let word = if unique { "UNIQUE " } else { "" };
@@ -518,7 +529,7 @@ impl Fill<'_> {
             "CREATE {word}INDEX {} ON public.{} USING btree ({})",
             identifier(name),
             identifier(&object.name),
-            list(columns)
+            keys.iter().map(Key::ordered).collect::<Vec<_>>().join(", ")
         );
         if let Some(predicate) = predicate {
             text.push_str(&format!(" WHERE {predicate}"));
@@ -553,8 +564,8 @@ impl Fill<'_> {
             ],
         )?;
         let words = if kind == "p" { "PRIMARY KEY" } else { "UNIQUE" };
-        self.define(number, &format!("{words} ({})", list(columns)))?;
-        self.usage(object, name, words, columns)
+        self.define(number, &format!("{words} ({})", list(&columns)))?;
+        self.usage(object, name, words, &columns)
     }
 
     /// A constraint in information_schema.

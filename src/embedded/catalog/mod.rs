@@ -2,6 +2,7 @@
 //! filled from SQLite's own schema when a statement reads them and something has changed.
 
 mod fill;
+mod index_keys;
 mod sequences;
 mod system;
 
