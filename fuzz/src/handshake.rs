@@ -347,7 +347,7 @@ impl World {
             }
             Operation::Serve(count) => {
                 if let Server::Session(session) = &mut self.server {
-                    session.write(&[
+                    let _ = session.write(&[
                         IoSlice::new(b"Z\0\0\0\x05I"),
                         IoSlice::new(&vec![7; count.into()]),
                     ]);
