@@ -71,7 +71,11 @@ impl Hello {
         let (acceptor, had) = &mut **self.reader.get_or_insert_default();
         // It takes at most 4 KiB a call.
         while let Some(mut rest) = self.seen.get(*had..).filter(|rest| !rest.is_empty()) {
-            *had = had.saturating_add(acceptor.read_tls(&mut rest).map_err(|e| e.to_string())?);
+            let read = acceptor.read_tls(&mut rest).map_err(|e| e.to_string())?;
+            if read == 0 {
+                return Err("the ClientHello cannot be read".into());
+            }
+            *had = had.saturating_add(read);
             let accepted = match acceptor.accept() {
                 Ok(None) => continue,
                 Ok(Some(accepted)) => accepted,
