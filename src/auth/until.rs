@@ -22,7 +22,10 @@ pub(super) fn read(text: &str) -> Option<Duration> {
     let end = rest.find(['+', '-', 'Z']).unwrap_or(rest.len());
     let (time, zone) = rest.split_at_checked(end)?;
     // What is below a second makes no difference worth a login.
-    let time = time.split_once('.').map_or(time, |(whole, _)| whole);
+    let (time, fraction) = time.split_once('.').unwrap_or((time, ""));
+    if !fraction.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
     let mut time = time.splitn(3, ':');
     let (hour, minute) = (two(time.next()?)?, two(time.next()?)?);
     let second = time.next().map_or(Some(0), two)?;
@@ -87,6 +90,7 @@ mod tests {
             "2027-01-31 12:30+2",
             "2027-01-31 12:30+16",
             "2027-01-31 12:30Zulu",
+            "2027-01-31 12:30:15.soon",
             "ünüünü-01-31",
         ] {
             assert_eq!(read(text), None, "{text}");
