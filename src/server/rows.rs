@@ -379,31 +379,17 @@ impl Field<'_> {
     #[cfg(feature = "sqlite")]
     #[inline]
     pub(crate) fn int4(self, n: i32) -> Result<(), ErrorResponse> {
-        if self.format == Format::Binary && self.kind == Kind::Plain(Element::Int4) {
-            let [a, b, c, d] = n.to_be_bytes();
-            self.out.extend_from_slice(&[0, 0, 0, 4, a, b, c, d]);
-            return Ok(());
-        }
-        if !self.takes_digits() {
-            return self.value(&Value::Int4(n));
-        }
-        self.digits(itoa::Buffer::new().format(n))
+        let [a, b, c, d] = n.to_be_bytes();
+        self.integer(n, Element::Int4, &[0, 0, 0, 4, a, b, c, d])
     }
 
     /// A bigint.
     #[cfg(feature = "sqlite")]
     #[inline]
     pub(crate) fn int8(self, n: i64) -> Result<(), ErrorResponse> {
-        if self.format == Format::Binary && self.kind == Kind::Plain(Element::Int8) {
-            let [a, b, c, d, e, f, g, h] = n.to_be_bytes();
-            let field = [0, 0, 0, 8, a, b, c, d, e, f, g, h];
-            self.out.extend_from_slice(&field);
-            return Ok(());
-        }
-        if !self.takes_digits() {
-            return self.value(&Value::Int8(n));
-        }
-        self.digits(itoa::Buffer::new().format(n))
+        let [a, b, c, d, e, f, g, h] = n.to_be_bytes();
+        let binary = [0, 0, 0, 8, a, b, c, d, e, f, g, h];
+        self.integer(n, Element::Int8, &binary)
     }
 
     /// A text.
@@ -414,6 +400,25 @@ impl Field<'_> {
             return put_bytes(self.out, text.as_bytes());
         }
         self.value(&Value::Text(text.into()))
+    }
+
+    /// An integer, with its binary field as one of that element.
+    #[cfg(feature = "sqlite")]
+    #[inline]
+    fn integer<const SIZE: usize>(
+        self,
+        n: impl itoa::Integer + Into<Value<'static>>,
+        element: Element,
+        binary: &[u8; SIZE],
+    ) -> Result<(), ErrorResponse> {
+        if self.format == Format::Binary && self.kind == Kind::Plain(element) {
+            self.out.extend_from_slice(binary);
+            return Ok(());
+        }
+        if !self.takes_digits() {
+            return self.value(&n.into());
+        }
+        self.digits(itoa::Buffer::new().format(n))
     }
 
     /// Whether an integer is nothing but its digits.

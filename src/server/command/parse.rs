@@ -40,25 +40,19 @@ pub(super) fn command(tokens: &mut Peekable) -> Option<SessionCommand> {
             };
             Some(SessionCommand::Notify(channel, payload))
         }
-        "RESET" => {
-            let name = if tokens.take("ALL") {
-                None
-            } else {
-                Some(setting(tokens)?)
-            };
-            Some(SessionCommand::Reset(name))
-        }
-        "SHOW" => {
-            let name = if tokens.take("ALL") {
-                None
-            } else {
-                Some(setting(tokens)?)
-            };
-            Some(SessionCommand::Show(name))
-        }
+        "RESET" => setting_or_all(tokens).map(SessionCommand::Reset),
+        "SHOW" => setting_or_all(tokens).map(SessionCommand::Show),
         "SET" => set(tokens),
         _ => None,
     }
+}
+
+/// The name of a setting; `None` inside is ALL.
+fn setting_or_all(tokens: &mut Peekable) -> Option<Option<String>> {
+    if tokens.take("ALL") {
+        return Some(None);
+    }
+    setting(tokens).map(Some)
 }
 
 /// The name of a setting, or the words that SQL has for it.

@@ -180,30 +180,15 @@ impl Sum {
             let sign = if rest.0.starts_with('-') { -1 } else { 1 };
             let count = rest.signed()?;
             let fraction = sign * rest.fraction();
+            // A T is no part of it: the time begins.
             let unit = rest
-                .while_(|c| c.is_ascii_alphabetic())
+                .while_(|c| c.is_ascii_alphabetic() && !c.eq_ignore_ascii_case(&'T'))
                 .to_ascii_uppercase();
             let unit = match (unit.as_str(), in_time) {
                 ("Y", false) => "year",
                 ("M", false) => "month",
                 ("W", false) => "week",
                 ("D", false) => "day",
-                ("DT", false) => {
-                    in_time = true;
-                    "day"
-                }
-                ("YT", false) => {
-                    in_time = true;
-                    "year"
-                }
-                ("MT", false) => {
-                    in_time = true;
-                    "month"
-                }
-                ("WT", false) => {
-                    in_time = true;
-                    "week"
-                }
                 ("H", true) => "hour",
                 ("M", true) => "minute",
                 ("S", true) => "second",

@@ -247,6 +247,8 @@ mod tests {
             "ago",
             "1 fortnight",
             "P",
+            "P1YTT1H",
+            "PT1HT1M",
             "one day",
             "1 day x",
             ". hours",
