@@ -21,11 +21,11 @@ use tokio_postgres::NoTls;
 use tokio_postgres::error::SqlState as Code;
 
 use super::*;
-use crate::PgServerBuilder;
 use crate::server::{
     Client as Connecting, Column, Event, Portal, Prepared, RowFormat, Rows, TransactionStatus,
     Type, Value,
 };
+use crate::{EmbeddedDatabase, PgServerBuilder};
 use faulty::{Counts, Fault};
 use place::{Place, World, gone};
 
@@ -72,29 +72,44 @@ fn sessions_do_not_care_how_their_bytes_are_cut() {
     });
 }
 
+/// How many bytes a short session reads and writes, from its server's side.
+async fn whole(world: &World, place: &Place<EmbeddedDatabase>, tls: bool) -> (usize, usize) {
+    let (io, counts) = place.connect(Fault::None, Fault::None, 0);
+    world.talk(io, tls, 3).await.unwrap();
+    (Counts::of(&counts.read), Counts::of(&counts.written))
+}
+
+/// A connection with a fault in what the server reads, or in what it writes.
+fn one_way<D: Database>(
+    place: &Place<D>,
+    reads: bool,
+    fault: Fault,
+) -> (DuplexStream, Arc<Counts>) {
+    match reads {
+        true => place.connect(fault, Fault::None, 0),
+        false => place.connect(Fault::None, fault, 0),
+    }
+}
+
 /// Ends and errors at every `stride`th byte of a session, in both directions.
 async fn at_each_byte(tls: bool, stride: usize) {
     let world = World::new();
     let place = world.place(Duration::from_secs(10));
-    let (io, counts) = place.connect(Fault::None, Fault::None, 0);
-    world.talk(io, tls, 3).await.unwrap();
-    let (read, written) = (Counts::of(&counts.read), Counts::of(&counts.written));
+    let (read, written) = whole(&world, &place, tls).await;
     assert!(read > 400 && written > 3500, "{read} {written}");
     let reads = (0..read).step_by(stride).map(|at| (at, true));
     let writes = (0..written).step_by(stride * 4).map(|at| (at, false));
     for (at, reads) in reads.chain(writes) {
         for fault in [Fault::End(at), Fault::Error(at)] {
             let what = format!("tls: {tls}, reads: {reads}, {fault:?} of {read}, {written}");
-            let (io, counts) = match reads {
-                true => place.connect(fault, Fault::None, 0),
-                false => place.connect(Fault::None, fault, 0),
-            };
+            let (io, counts) = one_way(&place, reads, fault);
             let mut talk = pin!(timeout(PATIENCE, world.talk(io, tls, 3)));
             let (talked, ended) = ::tokio::join!(&mut talk, gone(&counts));
             assert!(ended, "{what}: the server keeps it");
             let talked = talked.unwrap_or_else(|_| panic!("{what}: the client waits"));
             // What becomes of its Terminate and close_notify the client does not learn.
-            assert!(talked.is_err() || at + 120 > read || !reads, "{what}");
+            let length = if reads { read } else { written };
+            assert!(talked.is_err() || at + 120 > length, "{what}");
         }
     }
     place.stop().await;
@@ -117,19 +132,15 @@ async fn stalls(tls: bool, stride: usize) {
     let grace = Duration::from_millis(200);
     for reads in [true, false] {
         let place = world.place(grace);
-        let (io, counts) = place.connect(Fault::None, Fault::None, 0);
-        world.talk(io, tls, 3).await.unwrap();
-        let (read, written) = (Counts::of(&counts.read), Counts::of(&counts.written));
-        let stalled: Vec<_> = if reads {
-            let at = (0..read).step_by(stride);
-            at.map(|at| place.connect(Fault::Stall(at), Fault::None, 0))
-                .collect()
-        } else {
-            let at = (0..written).step_by(stride * 5);
-            at.map(|at| place.connect(Fault::None, Fault::Stall(at), 0))
-                .collect()
+        let (read, written) = whole(&world, &place, tls).await;
+        let (length, stride) = match reads {
+            true => (read, stride),
+            false => (written, stride * 5),
         };
-        let (clients, counts): (Vec<_>, Vec<_>) = stalled.into_iter().unzip();
+        let (clients, counts): (Vec<_>, Vec<_>) = (0..length)
+            .step_by(stride)
+            .map(|at| one_way(&place, reads, Fault::Stall(at)))
+            .unzip();
         let talks = clients.into_iter().map(|io| world.talk(io, tls, 3));
         let mut talks = pin!(futures_util::future::join_all(talks));
         // They get as far as they get.
