@@ -121,19 +121,9 @@ fn a_certificate_is_a_login() {
     let certs = Certs::new();
     let builder = PgServerBuilder::new()
         .auth_method(AuthMethod::Cert)
-        .ssl_config(
-            certs
-                .made
-                .ssl_config(SslMode::Prefer)
-                .with_ca_cert(certs.made.ca_cert()),
-        );
+        .ssl_config(certs.made.ssl_config(SslMode::Prefer));
     let server = Server::start(builder, embedded());
-    let (cert, key) = (certs.made.client_cert(), certs.made.client_key());
-    let with = format!(
-        "sslmode=require sslcert={} sslkey={}",
-        cert.display(),
-        key.display()
-    );
+    let with = format!("sslmode=require {}", certs.client_options());
     let said = psql(&server, &format!("user=postgres {with}"), &["select 1"]);
     assert!(said.ok, "{said:?}");
     for (options, words) in [
@@ -182,12 +172,7 @@ fn a_certificate_of_another_fails_like_a_wrong_password() {
         .secret_store(store)
         .ssl_config(certs.made.ssl_config(SslMode::VerifyFull));
     let server = Server::start(builder, embedded());
-    let (cert, key) = (certs.made.client_cert(), certs.made.client_key());
-    let with = format!(
-        "sslmode=require sslcert={} sslkey={}",
-        cert.display(),
-        key.display()
-    );
+    let with = format!("sslmode=require {}", certs.client_options());
     let said = log_in(&server, &with, PASSWORD);
     assert!(!said.ok && said.err.contains(WRONG), "{said:?}");
     let said = psql(

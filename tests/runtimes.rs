@@ -185,13 +185,18 @@ fn one_session_too_many_is_told_so(on: Runtime) {
     let builder = PgServerBuilder::new().max_connections(1);
     let server = Server::start_on(on, builder, embedded());
     let mut one = Raw::plain(&server);
-    one.log_in();
+    let (id, key) = one.log_in();
     let mut two = Raw::plain(&server);
     two.send(&startup(&[("user", "postgres")]));
     assert_eq!(
         two.story(),
         "E(FATAL 53300: sorry, too many clients already) end"
     );
+    // Cancel needs no room.
+    one.send(&query("select pg_sleep(60)"));
+    std::thread::sleep(Duration::from_millis(100));
+    Raw::plain(&server).send(&cancel(id, &key));
+    assert!(one.story().contains("57014"));
     drop(one);
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -213,9 +218,11 @@ fn a_silent_client_is_closed_on_at_the_deadline(on: Runtime) {
         .login_timeout(timeout);
     let server = Server::start_on(on, builder, embedded());
     let half_startup = startup(&[("user", "postgres")]);
-    let phases: [(&[u8], &[u8]); 4] = [
+    let phases: [(&[u8], &[u8]); 6] = [
         (b"", b""),
+        (&raw::SSL_REQUEST[..5], b""),
         (&raw::SSL_REQUEST, b"S"),
+        (&raw::GSSENC_REQUEST, b"N"),
         (&half_startup[..9], b""),
         (&[0x16, 3, 1, 2, 0, 1], b""),
     ];

@@ -41,19 +41,13 @@ fn each_login_is_one_event() {
     ";
     let (heard, listen) = listener();
     let builder = PgServerBuilder::new()
-        .ssl_config(
-            certs
-                .made
-                .ssl_config(SslMode::Prefer)
-                .with_ca_cert(certs.made.ca_cert()),
-        )
+        .ssl_config(certs.made.ssl_config(SslMode::Prefer))
         .access_rules(AccessRules::parse(rules).unwrap())
         .secret_store(store())
         .on_login(|_| panic!("a listener with a bug"))
         .on_login(listen);
     let server = Server::start(builder, embedded());
-    let (cert, key) = (certs.made.client_cert(), certs.made.client_key());
-    let with = format!("sslcert={} sslkey={}", cert.display(), key.display());
+    let with = certs.client_options();
     for options in [
         "sslmode=require dbname=scram user=ann password=right",
         "sslmode=require dbname=scram user=ann password=wrong",

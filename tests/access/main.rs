@@ -121,17 +121,11 @@ fn rules_ask_for_certificates() {
     ";
     let maps = r#"staff "/^(?:.*,)?CN=postgres(?:,.*)?$" ann"#;
     let builder = PgServerBuilder::new()
-        .ssl_config(
-            certs
-                .made
-                .ssl_config(SslMode::Prefer)
-                .with_ca_cert(certs.made.ca_cert()),
-        )
+        .ssl_config(certs.made.ssl_config(SslMode::Prefer))
         .access_rules(AccessRules::parse(rules).unwrap())
         .ident_maps(IdentMaps::parse(maps).unwrap());
     let server = Server::start(builder, embedded());
-    let (cert, key) = (certs.made.client_cert(), certs.made.client_key());
-    let with = format!("sslcert={} sslkey={}", cert.display(), key.display());
+    let with = certs.client_options();
     let needs_one = Some("FATAL:  connection requires a valid client certificate");
     for (database, user, bare, with_certificate) in [
         ("free", "ann", None, None),
@@ -181,12 +175,7 @@ fn each_rule_has_its_method() {
         host      open  all all trust
     ";
     let builder = PgServerBuilder::new()
-        .ssl_config(
-            certs
-                .made
-                .ssl_config(SslMode::Prefer)
-                .with_ca_cert(certs.made.ca_cert()),
-        )
+        .ssl_config(certs.made.ssl_config(SslMode::Prefer))
         .access_rules(AccessRules::parse(rules).unwrap())
         .secret_store(store());
     let server = Server::start(builder, embedded());
@@ -213,8 +202,7 @@ fn each_rule_has_its_method() {
         check(&server, &format!("user=ann {options}"), expected);
     }
     // The certificate is that of the user postgres: not enough, although the password is right.
-    let (cert, key) = (certs.made.client_cert(), certs.made.client_key());
-    let with = format!("sslcert={} sslkey={}", cert.display(), key.display());
+    let with = certs.client_options();
     let options = format!("sslmode=require dbname=both user=ann password=right {with}");
     check(&server, &options, wrong);
 }

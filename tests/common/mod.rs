@@ -202,6 +202,12 @@ impl Certs {
     pub fn path(&self) -> &Path {
         self.directory.path()
     }
+
+    /// With which options psql shows the client's certificate.
+    pub fn client_options(&self) -> String {
+        let (cert, key) = (self.made.client_cert(), self.made.client_key());
+        format!("sslcert={} sslkey={}", cert.display(), key.display())
+    }
 }
 
 /// A process that does not outlive its test.

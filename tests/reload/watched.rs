@@ -86,15 +86,10 @@ fn the_example_reloads_on_sighup() {
             break address.parse().unwrap();
         }
     };
-    let hang_up = || {
-        let id = child.0.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-HUP", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+    let id = child.0.id().to_string();
+    let signal = |name| {
+        let status = Command::new("kill").args([name, id.as_str()]).status();
+        assert!(status.unwrap().success());
     };
     let config = self_sign(&client("postgres")).client_config(&trusted);
     let shown = || {
@@ -111,7 +106,7 @@ fn the_example_reloads_on_sighup() {
     assert_eq!(&shown(), first.certificate.der());
     let second = sign(&server(&["localhost"]), &trusted);
     install(&second);
-    hang_up();
+    signal("-HUP");
     let begun = Instant::now();
     while &shown() != second.certificate.der() {
         assert!(begun.elapsed() < PATIENCE);
@@ -122,7 +117,7 @@ fn the_example_reloads_on_sighup() {
         "server.key",
         first.key.serialize_pem().as_bytes(),
     );
-    hang_up();
+    signal("-HUP");
     let warning = err
         .lines()
         .map(Result::unwrap)
@@ -134,13 +129,6 @@ fn the_example_reloads_on_sighup() {
     );
     assert!(warning.contains("check of private key failed"), "{warning}");
     assert_eq!(&shown(), second.certificate.der());
-    let id = child.0.id().to_string();
-    assert!(
-        Command::new("kill")
-            .args(["-TERM", &id])
-            .status()
-            .unwrap()
-            .success()
-    );
+    signal("-TERM");
     assert!(child.0.wait().unwrap().success());
 }

@@ -1,4 +1,4 @@
-//! The embedded server over real sockets: queries, cancelling, limits, stopping.
+//! The embedded server over real sockets: queries, cancelling, deadlines.
 #![cfg(all(
     feature = "tokio",
     feature = "sqlite",
@@ -23,8 +23,8 @@ use std::time::{Duration, Instant};
 use common::raw::{self, Raw, cancel, message, query, startup};
 use common::{Certs, PATIENCE, Server, embedded, psql};
 use pgtls::server::{
-    Client, Database, DatabaseSession, Event, Interrupt, Portal, Prepared, RowFormat,
-    TransactionStatus, Type, Value,
+    Client, Database, DatabaseSession, Event, Portal, Prepared, RowFormat, TransactionStatus, Type,
+    Value,
 };
 use pgtls::{EmbeddedDatabase, ErrorResponse, PgServerBuilder, SslMode};
 
