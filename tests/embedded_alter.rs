@@ -9,15 +9,10 @@
 
 mod common;
 
-use common::sql::{check, with_client, with_clients};
-use common::{Server, embedded};
+use common::Server;
+use common::sql::{check, on_empty, plain, with_client, with_clients};
 use pgtls::{EmbeddedDatabase, PgServerBuilder};
 use tokio_postgres::Client;
-
-fn on_empty(cases: &[(&str, &str)]) {
-    let server = Server::start(PgServerBuilder::new(), embedded());
-    with_client(&server, async |client| check(&client, cases).await);
-}
 
 #[test]
 fn columns_change() {
@@ -282,8 +277,7 @@ fn comments_are_kept_and_go_with_what_they_are_on() {
 
 #[test]
 fn violations_name_the_constraint_and_the_key() {
-    let server = Server::start(PgServerBuilder::new(), embedded());
-    with_client(&server, async |client| {
+    with_client(&plain(), async |client| {
         check(
             &client,
             &[

@@ -9,14 +9,7 @@
 
 mod common;
 
-use common::sql::{check, with_client};
-use common::{Server, embedded};
-use pgtls::PgServerBuilder;
-
-fn on_empty(cases: &[(&str, &str)]) {
-    let server = Server::start(PgServerBuilder::new(), embedded());
-    with_client(&server, async |client| check(&client, cases).await);
-}
+use common::sql::{check, on_empty, plain, with_client};
 
 #[test]
 fn merged_columns_come_first_and_mean_the_side_that_is_there() {
@@ -146,8 +139,7 @@ fn functions_that_give_rows_stand_in_lists_and_in_from() {
 /// What a driver needs to change a row where it stands.
 #[test]
 fn columns_tell_which_table_they_are_from() {
-    let server = Server::start(PgServerBuilder::new(), embedded());
-    with_client(&server, async |client| {
+    with_client(&plain(), async |client| {
         check(
             &client,
             &[("create table a(k int, x text); create table b(k int); create view v as select x from a", "")],

@@ -29,15 +29,6 @@ pub(super) fn zone() -> TimeZone {
     CONTEXT.with_borrow(|c| c.zone.clone())
 }
 
-/// Sets the session's `TimeZone`; false if there is no such zone.
-pub(super) fn set_zone(name: &str) -> bool {
-    let Some(zone) = find_zone(name) else {
-        return false;
-    };
-    CONTEXT.with_borrow_mut(|c| c.zone = zone);
-    true
-}
-
 /// A time zone by the names PostgreSQL takes.
 pub(super) fn find_zone(name: &str) -> Option<TimeZone> {
     if name.eq_ignore_ascii_case("z") {
@@ -46,10 +37,11 @@ pub(super) fn find_zone(name: &str) -> Option<TimeZone> {
     datetime::zone(name)
 }
 
-/// A statement begins; with it a transaction, if none is open.
-pub(super) fn begin_statement(in_transaction: bool) {
+/// A statement begins; with it a transaction, if none is open. Without a zone it is UTC.
+pub(super) fn begin_statement(in_transaction: bool, zone: Option<TimeZone>) {
     let now = now();
     CONTEXT.with_borrow_mut(|c| {
+        c.zone = zone.unwrap_or(TimeZone::UTC);
         c.statement = now;
         if !in_transaction {
             c.transaction = now;

@@ -64,6 +64,18 @@ pub(super) struct Portal<'c> {
     pub(super) reply: Sender<Batch>,
 }
 
+impl Portal<'_> {
+    pub(super) fn new(source: Source, reply: Sender<Batch>) -> Self {
+        Self {
+            source,
+            running: None,
+            copying: None,
+            fetching: None,
+            reply,
+        }
+    }
+}
+
 /// A COPY FROM STDIN between its first row and its last.
 pub(super) struct Copying {
     pub(super) sql: String,

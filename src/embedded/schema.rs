@@ -9,11 +9,11 @@ use rusqlite::{Connection, MAIN_DB, OptionalExtension, TransactionState};
 use crate::embedded::catalog;
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{
-    ALWAYS, BY_DEFAULT, COMMENTS, Fault, Index, NOT_NULL_KEY, PRIMARY_MARK, SEQUENCES, Schema,
-    Table, TableColumn, UNIQUE_MARK, VIEW_TYPES, foreign_key_name, quote,
+    ALWAYS, BY_DEFAULT, COMMENTS, Fault, Index, NOT_NULL_KEY, PRIMARY_MARK, Schema, Table,
+    TableColumn, VIEW_TYPES, foreign_key_name, quote, stands_for_constraint,
 };
 use crate::embedded::error::fault;
-use crate::embedded::violation;
+use crate::embedded::{sequences, violation};
 use crate::error_response::{ErrorResponse, SqlState};
 
 /// Tables remembered, at most.
@@ -195,7 +195,7 @@ impl<'c> SqliteSchema<'c> {
         for index in &mut all {
             let names = columns.query_map([&index.name, database], |r| r.get(0))?;
             index.columns = names.collect::<rusqlite::Result<_>>()?;
-            index.constraint = marked(index, UNIQUE_MARK) || marked(index, PRIMARY_MARK);
+            index.constraint = index.sql.as_deref().is_some_and(stands_for_constraint);
         }
         Ok(all)
     }
@@ -273,7 +273,8 @@ impl<'c> SqliteSchema<'c> {
         let system = database == "pg_catalog" || database == "information_schema";
         if keys == 0 && !view && !system {
             let indexes = self.indexes_of(database, name)?;
-            let primary = indexes.iter().find(|i| marked(i, PRIMARY_MARK));
+            let marked = |sql: &String| sql.contains(PRIMARY_MARK);
+            let primary = indexes.iter().find(|i| i.sql.as_ref().is_some_and(marked));
             for column in &mut columns {
                 let named = Some(column.name.clone());
                 column.key = primary.is_some_and(|i| i.columns.contains(&named));
@@ -296,9 +297,11 @@ impl<'c> SqliteSchema<'c> {
     }
 }
 
-/// Whether the text of an index has this mark.
-fn marked(index: &Index, mark: &str) -> bool {
-    index.sql.as_ref().is_some_and(|sql| sql.contains(mark))
+/// Whether one of our own tables is there.
+pub(super) fn has_table(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    connection
+        .prepare_cached("SELECT 1 FROM main.sqlite_schema WHERE type='table' AND name=?1")?
+        .exists([name])
 }
 
 /// The columns' types, which a view carries in a comment.
@@ -384,28 +387,11 @@ impl Schema for SqliteSchema<'_> {
     }
 
     fn has_sequence(&self, name: &str) -> Result<bool, Fault> {
-        let there = self.strings(
-            "SELECT name FROM main.sqlite_schema WHERE type='table' AND name=?1",
-            SEQUENCES,
-        );
-        if there.map_err(|e| fault(&e))?.is_empty() {
-            return Ok(false);
-        }
-        self.strings(
-            &format!("SELECT name FROM main.{SEQUENCES} WHERE name=?1"),
-            name,
-        )
-        .map(|found| !found.is_empty())
-        .map_err(|e| fault(&e))
+        sequences::there(self.connection, name).map_err(|e| fault(&e))
     }
 
     fn has_comments(&self) -> Result<bool, Fault> {
-        self.strings(
-            "SELECT name FROM main.sqlite_schema WHERE type='table' AND name=?1",
-            COMMENTS,
-        )
-        .map(|found| !found.is_empty())
-        .map_err(|e| fault(&e))
+        has_table(self.connection, COMMENTS).map_err(|e| fault(&e))
     }
 
     fn use_catalog(&self) {

@@ -3,13 +3,14 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
+use rusqlite::Connection;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension};
 
 use crate::embedded::dialect::{Fault, SEQUENCES, no_sequence, quote, serial_name};
 use crate::embedded::error::respond;
 use crate::embedded::functions::fail;
+use crate::embedded::schema::has_table;
 use crate::error_response::{ErrorResponse, SqlState};
 
 #[derive(Default)]
@@ -105,11 +106,9 @@ pub(super) fn draw(connection: &Connection, names: &[String]) -> Result<(), Erro
     Ok(())
 }
 
-fn there(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
-    let table = connection
-        .prepare_cached("SELECT 1 FROM main.sqlite_schema WHERE type='table' AND name=?1")?
-        .exists([SEQUENCES])?;
-    Ok(table
+/// Whether there is such a sequence, other than those of serial columns.
+pub(super) fn there(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
+    Ok(has_table(connection, SEQUENCES)?
         && connection
             .prepare_cached(&format!("SELECT 1 FROM main.{SEQUENCES} WHERE name=?1"))?
             .exists([name])?)
@@ -228,15 +227,14 @@ pub(super) fn set(
     let told = |e: rusqlite::Error| respond(&e, None);
     let name = bare(name);
     if there(connection, &name).map_err(told)? {
-        let bounds: Option<(i64, i64)> = connection
+        let (low, high): (i64, i64) = connection
             .query_row(
                 &format!("SELECT low, high FROM main.{SEQUENCES} WHERE name=?1"),
                 [&name],
                 |r| Ok((r.get(0)?, r.get(1)?)),
             )
-            .optional()
             .map_err(told)?;
-        if let Some((low, high)) = bounds.filter(|(l, h)| !(*l..=*h).contains(&value)) {
+        if !(low..=high).contains(&value) {
             return Err(ErrorResponse::error(
                 SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
                 format!(
@@ -296,15 +294,11 @@ fn set_rows(
                 .collect()
         })
         .map_err(told)?;
-    let mut done = None;
     match rows.as_slice() {
-        [] => {}
         [(Some(name), Some(value), Some(called))] => {
-            set(connection, name, *value, *called)?;
-            done = Some(*value);
+            set(connection, name, *value, *called).map(|()| Some(*value))
         }
-        [_] => {}
-        _ => return Err(Fault::unsupported("setval for several rows").respond(None)),
+        [] | [_] => Ok(None),
+        _ => Err(Fault::unsupported("setval for several rows").respond(None)),
     }
-    Ok(done)
 }

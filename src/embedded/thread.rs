@@ -248,16 +248,7 @@ fn work(start: Start, activity: &Activity) {
                 let _ = reply.send_blocking(taken);
             }
             Command::Next(id, rows) => worker.next(id, rows, &tell),
-            Command::Open(id, source, reply) => worker.open(
-                id,
-                Running {
-                    source,
-                    running: None,
-                    copying: None,
-                    fetching: None,
-                    reply,
-                },
-            ),
+            Command::Open(id, source, reply) => worker.open(id, Running::new(source, reply)),
             Command::Prepare(sql, declared, reply) => {
                 let prepared = worker.prepare(&sql, declared);
                 tell(&worker);
@@ -272,17 +263,7 @@ fn work(start: Start, activity: &Activity) {
                     },
                     Err(error) => Source::Failed(Some(error)),
                 };
-                let running = None;
-                worker.open(
-                    id,
-                    Running {
-                        source,
-                        running,
-                        copying: None,
-                        fetching: None,
-                        reply,
-                    },
-                );
+                worker.open(id, Running::new(source, reply));
             }
             Command::Sync(reply) => {
                 let synced = worker.sync();

@@ -128,12 +128,9 @@ impl<'c> Worker<'c> {
     }
 
     fn begin_statement(&self) {
-        let zone = self.facts.info.context.setting("TimeZone");
-        if let Ok(zone) = zone {
-            context::set_zone(&zone);
-        }
-        context::begin_statement(self.transaction.is_open());
-        lock::begin_statement(self.facts.info.context.lock_timeout());
+        let session = &self.facts.info.context;
+        context::begin_statement(self.transaction.is_open(), session.zone());
+        lock::begin_statement(session.lock_timeout());
     }
 
     /// Whether no statement is between its first row and its last.
@@ -210,7 +207,7 @@ impl<'c> Worker<'c> {
                 events.push(Event::Complete(format!("COPY {}", copying.count)));
                 self.end_single(copying.together)?;
             }
-            match &mut portal.source {
+            let begun = match &mut portal.source {
                 Source::Failed(error) => {
                     return error.take().map_or(Ok(true), Err);
                 }
@@ -235,15 +232,7 @@ impl<'c> Worker<'c> {
                         prepared: Some(&statement),
                         together: true,
                     };
-                    match self.run(run, events)? {
-                        Begun::Copy(copying) => {
-                            portal.copying = Some(copying);
-                            return Ok(false);
-                        }
-                        Begun::Done => {}
-                        Begun::Fetch(fetching) => portal.fetching = Some(fetching),
-                        Begun::Rows(running) => portal.running = Some(running),
-                    }
+                    self.run(run, events)?
                 }
                 Source::Script { script, next, any } => {
                     let Some(statement) = script.statements.get(*next) else {
@@ -262,16 +251,17 @@ impl<'c> Worker<'c> {
                         prepared: None,
                         together: script.statements.len() > 1,
                     };
-                    match self.run(run, events)? {
-                        Begun::Copy(copying) => {
-                            portal.copying = Some(copying);
-                            return Ok(false);
-                        }
-                        Begun::Done => {}
-                        Begun::Fetch(fetching) => portal.fetching = Some(fetching),
-                        Begun::Rows(running) => portal.running = Some(running),
-                    }
+                    self.run(run, events)?
                 }
+            };
+            match begun {
+                Begun::Copy(copying) => {
+                    portal.copying = Some(copying);
+                    return Ok(false);
+                }
+                Begun::Done => {}
+                Begun::Fetch(fetching) => portal.fetching = Some(fetching),
+                Begun::Rows(running) => portal.running = Some(running),
             }
         }
     }
@@ -451,7 +441,6 @@ impl<'c> Worker<'c> {
                 complete(events, tag);
             }
             Plan::Commit | Plan::Rollback => {
-                let open = self.transaction.block || self.transaction.implicit;
                 if !self.transaction.block {
                     events.push(Event::Notice(ErrorResponse::warning(
                         SqlState::NO_ACTIVE_SQL_TRANSACTION,
@@ -459,15 +448,10 @@ impl<'c> Worker<'c> {
                     )));
                 }
                 let commit = matches!(plan, Plan::Commit) && !self.transaction.failed;
-                if open {
+                if self.transaction.is_open() {
                     self.end(commit)?;
                 }
-                let word = if commit || !open && matches!(plan, Plan::Commit) {
-                    "COMMIT"
-                } else {
-                    "ROLLBACK"
-                };
-                complete(events, word);
+                complete(events, if commit { "COMMIT" } else { "ROLLBACK" });
             }
             Plan::Savepoint(name) | Plan::Release(name) | Plan::RollbackTo(name) => {
                 self.savepoint(plan, name, events)?;
@@ -667,18 +651,13 @@ impl<'c> Worker<'c> {
     ) -> Result<(), ErrorResponse> {
         let (sql, tag) = match plan {
             Plan::Savepoint(_) => ("SAVEPOINT", "SAVEPOINT"),
-            Plan::Release(_) => ("RELEASE", "RELEASE"),
-            _ => ("ROLLBACK TO", "ROLLBACK"),
+            Plan::Release(_) => ("RELEASE SAVEPOINT", "RELEASE"),
+            _ => ("ROLLBACK TO SAVEPOINT", "ROLLBACK"),
         };
         if !self.transaction.block {
-            let what = match plan {
-                Plan::Savepoint(_) => "SAVEPOINT",
-                Plan::Release(_) => "RELEASE SAVEPOINT",
-                _ => "ROLLBACK TO SAVEPOINT",
-            };
             return Err(ErrorResponse::error(
                 SqlState::NO_ACTIVE_SQL_TRANSACTION,
-                format!("{what} can only be used in transaction blocks"),
+                format!("{sql} can only be used in transaction blocks"),
             ));
         }
         if matches!(plan, Plan::RollbackTo(_)) {
@@ -745,7 +724,7 @@ impl<'c> Worker<'c> {
             }
         }
         let context = &self.facts.info.context;
-        if commit && ended.is_ok() {
+        if committed {
             context.commit();
         } else {
             context.rollback();

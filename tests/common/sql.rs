@@ -1,8 +1,9 @@
 //! Clients of tokio-postgres, and answers in short.
 
+use pgtls::PgServerBuilder;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
-use super::Server;
+use super::{Server, embedded};
 
 /// Runs a test with a client.
 pub fn with_client<F: Future<Output = ()>>(server: &Server, test: impl FnOnce(Client) -> F) {
@@ -51,4 +52,14 @@ pub async fn check(client: &Client, cases: &[(&str, &str)]) {
     for (sql, expected) in cases {
         assert_eq!(answer(client, sql).await, *expected, "{sql}");
     }
+}
+
+/// A server without TLS and login, with a database of its own.
+pub fn plain() -> Server {
+    Server::start(PgServerBuilder::new(), embedded())
+}
+
+/// Checks on such a server.
+pub fn on_empty(cases: &[(&str, &str)]) {
+    with_client(&plain(), async |client| check(&client, cases).await);
 }

@@ -9,7 +9,7 @@ mod system;
 use rusqlite::Connection;
 
 use crate::embedded::dialect::{COMMENTS, Names, types};
-use crate::embedded::schema::SqliteSchema;
+use crate::embedded::schema::{SqliteSchema, has_table};
 pub(super) use system::Facts;
 
 /// The role that owns everything, PostgreSQL's bootstrap superuser.
@@ -149,10 +149,7 @@ pub(super) fn cursors(connection: &Connection, names: &Names) -> rusqlite::Resul
 /// Comments change while the schema stays.
 fn comments(connection: &Connection) -> rusqlite::Result<()> {
     connection.execute("DELETE FROM pg_catalog.pg_description", [])?;
-    let there = connection
-        .prepare_cached("SELECT 1 FROM main.sqlite_schema WHERE name=?1")?
-        .exists([COMMENTS])?;
-    if there {
+    if has_table(connection, COMMENTS)? {
         connection.execute(
             &format!(
                 "INSERT INTO pg_catalog.pg_description(objoid,classoid,objsubid,description) \

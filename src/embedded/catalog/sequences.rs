@@ -4,6 +4,7 @@ use rusqlite::Connection;
 
 use crate::embedded::catalog::{OWNER, insert};
 use crate::embedded::dialect::{SEQUENCES, serial_name};
+use crate::embedded::schema::has_table;
 use crate::embedded::sequences::serials;
 
 /// Those of serial columns and the others; `number` gives numbers for what has none in SQLite.
@@ -32,10 +33,7 @@ pub(super) fn fill(
             (oid, &table, &column),
         )?;
     }
-    let there = connection
-        .prepare_cached("SELECT 1 FROM main.sqlite_schema WHERE type='table' AND name=?1")?
-        .exists([SEQUENCES])?;
-    if !there {
+    if !has_table(connection, SEQUENCES)? {
         return Ok(());
     }
     let names: Vec<String> = connection

@@ -232,13 +232,22 @@ impl Interval {
         days * i128::from(DAY) + i128::from(self.micros)
     }
 
+    /// Its microseconds as `extract` counts them: a year is 365.25 days (interval_part_common).
+    pub(super) fn epoch(self) -> i128 {
+        let (months, day) = (i128::from(self.months), i128::from(DAY));
+        let years = months / 12 * 36_525 * day / 100;
+        years + (months % 12 * 30 + i128::from(self.days)) * day + i128::from(self.micros)
+    }
+
     /// Adds it to what a wall clock shows.
     pub(super) fn add_to(self, datetime: DateTime, sign: i64) -> Result<DateTime, Fault> {
         let result = Span::new()
             .try_months(sign * self.months)
             .and_then(|s| s.try_days(sign * self.days))
             .and_then(|s| datetime.checked_add(s))
-            .and_then(|d| d.checked_add(Span::new().try_microseconds(sign * self.micros)?));
+            .and_then(|d| {
+                d.checked_add(Span::new().try_microseconds(sign.saturating_mul(self.micros))?)
+            });
         result.map_err(|_| out_of_range("timestamp"))
     }
 }

@@ -138,18 +138,17 @@ impl Translator<'_> {
                     _ => {}
                 }
             }
+            change.definition.add_column(&text)?;
             if definition
                 .options
                 .iter()
                 .any(|o| !matches!(o.option, ColumnOption::Null))
             {
-                change.definition.add_column(&text)?;
                 change.define();
-            } else {
-                change.definition.add_column(&text)?;
             }
             for (name, columns) in uniques.0 {
-                change.sql(unique_index(&change.table, &name, &columns, UNIQUE_MARK));
+                let on = (change.table.database, change.table.name.as_str());
+                change.sql(unique_index(on, &name, &columns, UNIQUE_MARK));
             }
         }
         Ok(())

@@ -10,7 +10,7 @@ use crate::embedded::dialect::definition::{PRIMARY_MARK, Removed, UNIQUE_MARK};
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::from::relation_of;
 use crate::embedded::dialect::scope::{Scope, fold};
-use crate::embedded::dialect::{Fault, Table, literal, quote};
+use crate::embedded::dialect::{Fault, literal, quote};
 use crate::error_response::{ErrorResponse, SqlState};
 
 impl Translator<'_> {
@@ -56,7 +56,8 @@ impl Translator<'_> {
                     Some(name) => fold(name),
                     None => self.free_index_name(&default)?,
                 };
-                change.sql(unique_index(&table, &name, &columns, UNIQUE_MARK));
+                let on = (table.database, table.name.as_str());
+                change.sql(unique_index(on, &name, &columns, UNIQUE_MARK));
             }
             TableConstraint::PrimaryKey(key) => {
                 if table.columns.iter().any(|c| c.key) {
@@ -79,7 +80,8 @@ impl Translator<'_> {
                     change.definition.set_not_null(column, true)?;
                 }
                 change.define();
-                change.sql(unique_index(&table, &name, &columns, PRIMARY_MARK));
+                let on = (table.database, table.name.as_str());
+                change.sql(unique_index(on, &name, &columns, PRIMARY_MARK));
             }
             TableConstraint::Check(check) => {
                 let mut scope = Scope::default();
@@ -228,12 +230,16 @@ fn key_columns(change: &Change, columns: &[IndexColumn]) -> Result<Vec<String>, 
 }
 
 /// The statement that makes the index of a constraint.
-pub(super) fn unique_index(table: &Table, name: &str, columns: &[String], mark: &str) -> String {
+pub(super) fn unique_index(
+    (database, table): (&str, &str),
+    name: &str,
+    columns: &[String],
+    mark: &str,
+) -> String {
     format!(
-        "CREATE UNIQUE INDEX \"{}\".{} {mark} ON {}({})",
-        table.database,
+        "CREATE UNIQUE INDEX \"{database}\".{} {mark} ON {}({})",
         quote(name),
-        quote(&table.name),
+        quote(table),
         list(columns)
     )
 }

@@ -7,6 +7,7 @@ use sqlparser::ast::{
     TableConstraint,
 };
 
+use crate::embedded::dialect::alter_constraint::unique_index;
 use crate::embedded::dialect::definition::{Step, UNIQUE_MARK};
 use crate::embedded::dialect::dml::own_name;
 use crate::embedded::dialect::expr::Translator;
@@ -97,12 +98,8 @@ impl Translator<'_> {
             parts.join(",")
         ))];
         for (index, columns) in &uniques.0 {
-            steps.push(Step::Sql(format!(
-                "CREATE UNIQUE INDEX \"{namespace}\".{} {UNIQUE_MARK} ON {}({})",
-                quote(index),
-                quote(&name),
-                list(columns)
-            )));
+            let on = (namespace, name.as_str());
+            steps.push(unique_index(on, index, columns, UNIQUE_MARK).into());
         }
         Ok(Plan::Schema {
             steps,
@@ -402,6 +399,9 @@ impl Translator<'_> {
             .map(|c| c.name.as_str())
             .collect();
         let invalid = |message: String| Fault::new(SqlState::INVALID_FOREIGN_KEY, message).at(name);
+        let disagree = || {
+            invalid("number of referencing and referenced columns for foreign key disagree".into())
+        };
         if columns.is_empty() {
             if keys.is_empty() {
                 return Err(Fault::new(
@@ -414,9 +414,7 @@ impl Translator<'_> {
                 .at(name));
             }
             if keys.len() != width {
-                return Err(invalid(
-                    "number of referencing and referenced columns for foreign key disagree".into(),
-                ));
+                return Err(disagree());
             }
             return Ok(());
         }
@@ -432,9 +430,7 @@ impl Translator<'_> {
             }
         }
         if columns.len() != width {
-            return Err(invalid(
-                "number of referencing and referenced columns for foreign key disagree".into(),
-            ));
+            return Err(disagree());
         }
         let same = |others: &[&str]| {
             others.len() == columns.len() && columns.iter().all(|c| others.contains(&c.as_str()))

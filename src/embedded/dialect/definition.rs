@@ -17,6 +17,11 @@ pub(in crate::embedded) const UNIQUE_MARK: &str = "/*pgtls constraint*/";
 /// The same for a primary key that a table was given later.
 pub(in crate::embedded) const PRIMARY_MARK: &str = "/*pgtls primary*/";
 
+/// Whether the index that this statement makes stands for a constraint.
+pub(in crate::embedded) fn stands_for_constraint(sql: &str) -> bool {
+    sql.contains(UNIQUE_MARK) || sql.contains(PRIMARY_MARK)
+}
+
 /// A statement or a check that an ALTER or DROP consists of.
 #[derive(Clone, Debug)]
 pub(in crate::embedded) enum Step {
@@ -280,23 +285,13 @@ impl Definition {
         let own = self.create.columns.iter().find(|c| c.name.value == column);
         let option = own.into_iter().flat_map(|c| &c.options);
         let mut named = option.filter(|o| matches!(o.option, ColumnOption::ForeignKey(_)));
+        let text = |name: Option<&Ident>| name.map(|n| n.value.clone()).unwrap_or_default();
         if let Some(option) = named.next() {
-            return Some(
-                option
-                    .name
-                    .as_ref()
-                    .map(|n| n.value.clone())
-                    .unwrap_or_default(),
-            );
+            return Some(text(option.name.as_ref()));
         }
         self.create.constraints.iter().find_map(|c| match c {
             TableConstraint::ForeignKey(key) if key.columns.iter().any(|c| c.value == column) => {
-                Some(
-                    key.name
-                        .as_ref()
-                        .map(|n| n.value.clone())
-                        .unwrap_or_default(),
-                )
+                Some(text(key.name.as_ref()))
             }
             _ => None,
         })

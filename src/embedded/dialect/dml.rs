@@ -181,11 +181,9 @@ impl Translator<'_> {
                 }
             }
         }
-        let given: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
-        let given = if insert.source.is_none() {
-            Vec::new()
-        } else {
-            given
+        let given: Vec<&str> = match insert.source {
+            Some(_) => columns.iter().map(|c| c.name.as_str()).collect(),
+            None => Vec::new(),
         };
         let names: Vec<String> = columns.iter().map(|c| quote(&c.name)).collect();
         let list = if insert.source.is_none() || names.is_empty() {
@@ -211,7 +209,7 @@ impl Translator<'_> {
             sql,
             columns: outputs,
             tag: "INSERT 0",
-            takes: super::sequence::taken_by(&table, &given, insert),
+            takes: super::sequence::taken_by(&table, &given),
         })
     }
 

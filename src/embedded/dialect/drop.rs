@@ -5,7 +5,7 @@ use sqlparser::ast::{
 };
 
 use crate::embedded::dialect::alter::{define, depends};
-use crate::embedded::dialect::definition::{Definition, Step};
+use crate::embedded::dialect::definition::{Definition, Step, stands_for_constraint};
 use crate::embedded::dialect::expr::Translator;
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::object;
@@ -90,7 +90,7 @@ impl Translator<'_> {
         let Some((_, sql)) = self.schema.index_text(name)? else {
             return Ok(false);
         };
-        if sql.contains("/*pgtls ") {
+        if stands_for_constraint(&sql) {
             return Err(Fault::new(
                 SqlState::DEPENDENT_OBJECTS_STILL_EXIST,
                 format!("cannot drop index {name} because a constraint requires it"),
@@ -123,10 +123,7 @@ impl Translator<'_> {
             let Some(found) = self.schema.table(Some("public"), &view)? else {
                 continue;
             };
-            if !steps
-                .iter()
-                .any(|s| matches!(s, Step::Sql(sql) if *sql == drop_sql(&found)))
-            {
+            if !drops(steps, &found) {
                 self.drop_relation(&found, all, cascade, steps)?;
             }
         }
@@ -158,11 +155,7 @@ impl Translator<'_> {
                         ),
                     ));
                 }
-                let dropped = drop_sql(&found);
-                if !steps
-                    .iter()
-                    .any(|s| matches!(s, Step::Sql(sql) if *sql == dropped))
-                {
+                if !drops(steps, &found) {
                     steps.push(define(&found, definition.sql()));
                 }
             }
@@ -255,4 +248,11 @@ impl Translator<'_> {
 fn drop_sql(table: &Table) -> String {
     let word = if table.view { "VIEW" } else { "TABLE" };
     format!("DROP {word} {}", table.sql)
+}
+
+/// Whether one of the steps drops it.
+fn drops(steps: &[Step], table: &Table) -> bool {
+    let wanted = drop_sql(table);
+    let mut all = steps.iter();
+    all.any(|step| matches!(step, Step::Sql(sql) if *sql == wanted))
 }

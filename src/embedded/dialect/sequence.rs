@@ -4,8 +4,8 @@
 
 use postgres_types::Type;
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, Insert, ObjectName, Query,
-    SelectItem, SequenceOptions, SetExpr, Value,
+    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query, SelectItem,
+    SequenceOptions, SetExpr, Value,
 };
 
 use crate::embedded::dialect::definition::Step;
@@ -25,7 +25,7 @@ pub(in crate::embedded) fn serial_name(table: &str, column: &str) -> String {
 }
 
 /// The sequence whose number an INSERT takes unasked.
-pub(super) fn taken_by(table: &Table, given: &[&str], _: &Insert) -> Option<String> {
+pub(super) fn taken_by(table: &Table, given: &[&str]) -> Option<String> {
     let column = table.columns.iter().find(|c| c.counts)?;
     (!given.contains(&column.name.as_str())).then(|| serial_name(&table.name, &column.name))
 }

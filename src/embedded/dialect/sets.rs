@@ -10,7 +10,7 @@ use crate::embedded::dialect::scope::{Relation, RelationColumn, Scope, object};
 use crate::embedded::dialect::{Fault, quote, types};
 use crate::error_response::SqlState;
 
-/// Those of JSON and text: function of ours, argument types, and what the rows are.
+/// Those of JSON and text: the function of ours, and what the rows are.
 const OVER_JSON: &[(&str, &str, Rows)] = &[
     ("json_array_elements", "pg_json_elements", Rows::Json),
     ("json_array_elements_text", "pg_json_elements", Rows::Text),
@@ -288,15 +288,7 @@ impl Translator<'_> {
 
     pub(super) fn unnest(&mut self, array: Sql, alias: &str) -> Result<(String, Relation), Fault> {
         let array = self.settle_as(array, &Type::TEXT_ARRAY)?;
-        let Some(element) = types::element(array.kind()) else {
-            return Err(Fault::new(
-                SqlState::UNDEFINED_FUNCTION,
-                format!(
-                    "function unnest({}) does not exist",
-                    types::show(array.kind(), -1)
-                ),
-            ));
-        };
+        let element = element_of(&array)?;
         let text = format!(
             "json_each(pg_array_json({},{})) AS {}",
             array.text,
@@ -316,8 +308,7 @@ impl Translator<'_> {
         let mut columns = Vec::new();
         for (i, array) in arrays.into_iter().enumerate() {
             let array = self.settle_as(array, &Type::TEXT_ARRAY)?;
-            let element = types::element(array.kind())
-                .ok_or_else(|| undefined("unnest", std::slice::from_ref(&array)))?;
+            let element = element_of(&array)?;
             if types::storage(&element) == types::Storage::Blob {
                 return Err(Fault::unsupported("unnest of bytea arrays"));
             }
@@ -448,6 +439,11 @@ impl Translator<'_> {
             )),
         }
     }
+}
+
+/// The type of what `unnest` gives.
+fn element_of(array: &Sql) -> Result<Type, Fault> {
+    types::element(array.kind()).ok_or_else(|| undefined("unnest", std::slice::from_ref(array)))
 }
 
 /// The value of a row of a function: the column, or a record of those there are.

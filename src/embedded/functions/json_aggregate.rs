@@ -79,8 +79,8 @@ impl Aggregate<Items, Value> for Members {
         Ok(())
     }
 
-    fn finalize(&self, _: &mut Context<'_>, items: Option<Items>) -> Result<Value> {
-        Ok(self.result(items.map(Some).unwrap_or_default().as_mut()))
+    fn finalize(&self, _: &mut Context<'_>, mut items: Option<Items>) -> Result<Value> {
+        Ok(self.result(items.as_mut()))
     }
 }
 

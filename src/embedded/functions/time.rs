@@ -109,14 +109,10 @@ fn extract(arguments: &[ValueRef<'_>]) -> Result<Value, Fault> {
     let shown = text(arguments, 1);
     let kind = kind(arguments, 2);
     let millionths = match kind {
+        Type::INTERVAL if unit == "epoch" => Interval::parse(&shown)?.epoch(),
         Type::INTERVAL => {
             let i = Interval::parse(&shown)?;
-            match unit.as_str() {
-                // A year is 365.25 days here (interval_part_common).
-                "epoch" => {
-                    let days = i.months / 12 * 36_525 * DAY / 100 + (i.months % 12) * 30 * DAY;
-                    days + i.days * DAY + i.micros
-                }
+            i128::from(match unit.as_str() {
                 "year" => i.months / 12 * 1_000_000,
                 "month" => i.months % 12 * 1_000_000,
                 "day" => i.days * 1_000_000,
@@ -129,24 +125,24 @@ fn extract(arguments: &[ValueRef<'_>]) -> Result<Value, Fault> {
                         "extracting {unit} from an interval"
                     )));
                 }
-            }
+            })
         }
         Type::TIME => {
             let micros = datetime::parse_time(&shown)?;
             let wall = datetime::from_micros(micros % DAY)?;
-            datetime::field(&unit, wall)?
+            datetime::field(&unit, wall)?.into()
         }
         Type::TIMESTAMPTZ => {
             let micros = datetime::parse_timestamptz(&shown)?;
             if unit == "epoch" {
-                micros
+                micros.into()
             } else {
-                datetime::field(&unit, datetime::wall(micros, &context::zone())?)?
+                datetime::field(&unit, datetime::wall(micros, &context::zone())?)?.into()
             }
         }
         _ => {
             let wall = datetime::from_micros(datetime::parse_timestamp(&shown)?)?;
-            datetime::field(&unit, wall)?
+            datetime::field(&unit, wall)?.into()
         }
     };
     let scale = match unit.as_str() {
@@ -192,7 +188,8 @@ fn arithmetic(arguments: &[ValueRef<'_>]) -> Result<Value, Fault> {
                     ..interval
                 };
                 let micros = datetime::in_zone(day_part.add_to(wall, sign)?, &zone)?;
-                datetime::keep_timestamptz(micros + sign * interval.micros)?
+                let further = sign.saturating_mul(interval.micros);
+                datetime::keep_timestamptz(micros.saturating_add(further))?
             }
             _ => {
                 let wall = datetime::from_micros(datetime::parse_timestamp(text)?)?;
@@ -219,11 +216,19 @@ fn arithmetic(arguments: &[ValueRef<'_>]) -> Result<Value, Fault> {
         }
         (&Type::INTERVAL, &Type::INTERVAL) => {
             let (a, b) = (Interval::parse(&a_text)?, Interval::parse(&b_text)?);
+            let sum = |a: i64, b: i64| {
+                if minus {
+                    a.checked_sub(b)
+                } else {
+                    a.checked_add(b)
+                }
+            };
+            let micros = sum(a.micros, b.micros).ok_or_else(|| datetime::out_of_range("interval"));
             Ok(Value::Text(
                 Interval {
                     months: a.months + sign * b.months,
                     days: a.days + sign * b.days,
-                    micros: a.micros + sign * b.micros,
+                    micros: micros?,
                 }
                 .show(),
             ))
