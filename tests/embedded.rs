@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use common::raw::{Raw, message, query, startup};
 use common::sql::{answer, check, plain, with_client};
-use common::{Certs, PATIENCE, Server, embedded, psql};
+use common::{Certs, PATIENCE, Server, psql};
 use futures_util::{SinkExt, TryStreamExt};
 use pgtls::{EmbeddedDatabase, PgServerBuilder, SslMode};
 use tokio_postgres::NoTls;

@@ -57,7 +57,6 @@ pub(super) const FUNCTIONS: Table = &[
         out.push(']');
         Ok(Value::Text(out))
     }),
-    // JSON arrays made one of rows; the shorter go on with null.
     // NULL is like nothing.
     ("pg_array_contains", 2, |a| {
         let all = array::parse(&text(a, 0))?;

@@ -10,6 +10,7 @@ use crate::embedded::functions::{Strict, Table, integer, text, value};
 use crate::error_response::SqlState;
 
 pub(super) const FUNCTIONS: Table = &[
+    // JSON arrays made one of rows; the shorter go on with null.
     ("pg_in_step", -1, |a| {
         let texts: Vec<_> = (0..a.len()).map(|i| text(a, i)).collect();
         let mut rests: Vec<&[u8]> = texts
