@@ -77,8 +77,8 @@ pub enum UserFileError {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UserFileFault {
-    /// Not two strings in double quotes.
-    #[error("expected \"user\" \"secret\", each in double quotes")]
+    /// Not two strings in double quotes, or one that is not closed.
+    #[error("expected \"user\" \"secret\", each in double quotes that are closed")]
     Syntax,
     /// The user has a line already.
     #[error("the user has an entry already; remove one")]
@@ -188,7 +188,8 @@ fn parse(text: &str, old: &Users) -> Result<Users, (usize, UserFileFault)> {
         if !seen.insert(user.clone()) {
             return Err(wrong(UserFileFault::Twice));
         }
-        let mut more = strings(more);
+        let more = strings(more).ok_or_else(|| wrong(UserFileFault::Syntax))?;
+        let mut more = more.into_iter();
         let end = match more.next().unwrap_or_default().as_str() {
             "" | "infinity" => None,
             text => Some(until::read(text).ok_or_else(|| wrong(UserFileFault::Until))?),
@@ -217,13 +218,17 @@ fn entry(line: &str) -> Option<(String, Zeroizing<String>, &str)> {
     Some((user, Zeroizing::new(secret), rest))
 }
 
-/// What follows the secret, as far as it is in quotes.
-fn strings(mut rest: &str) -> impl Iterator<Item = String> {
-    core::iter::from_fn(move || {
-        let (string, behind) = quoted(rest.trim_start())?;
-        rest = behind;
-        Some(string)
-    })
+/// What follows the secret, as far as it is in quotes; `None` if one is not closed: a role that is
+/// lost may be one that is to be rejected.
+fn strings(rest: &str) -> Option<Vec<String>> {
+    let mut all = Vec::new();
+    let mut rest = rest.trim_start();
+    while rest.starts_with('"') {
+        let (string, behind) = quoted(rest)?;
+        all.push(string);
+        rest = behind.trim_start();
+    }
+    Some(all)
 }
 
 /// A string in double quotes, those inside doubled, and what follows it.
@@ -273,7 +278,7 @@ mod tests {
             "admins" "" "" "staff"
             "carl" "x" "infinity"
             "dora" "x" staff "staff" "staff"
-            "eve" "x" "" "" "staff
+            "eve" "x" "" ""
         "#;
         let roles = parse(text, &Users::default()).unwrap().roles;
         for (user, role, expected) in [
@@ -285,7 +290,6 @@ mod tests {
             ("bob", "none", false),
             ("carl", "staff", false),
             ("dora", "staff", false),
-            ("eve", "staff", false),
             ("eve", "", false),
         ] {
             assert_eq!(roles.is_member(user, role), expected, "{user} {role}");
@@ -318,6 +322,7 @@ mod tests {
             ("\"alice\" \"x", 1, UserFileFault::Syntax),
             ("\"alice\" \"x\"\"", 1, UserFileFault::Syntax),
             ("\"\" \"x\"", 1, UserFileFault::Syntax),
+            ("\"a\" \"x\" \"\" \"staff", 1, UserFileFault::Syntax),
             (twice, 2, UserFileFault::Twice),
             ("\"a\" \"x\" \"staff\"", 1, UserFileFault::Until),
             (
