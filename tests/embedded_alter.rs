@@ -444,6 +444,26 @@ fn the_catalogs_show_indexes_defaults_and_checks_as_postgresql_does() {
     ]);
 }
 
+#[test]
+fn actions_of_one_statement_build_on_each_other_or_are_refused() {
+    on_empty(&[
+        ("create table t(a int, b text)", ""),
+        (
+            "alter table t rename column b to c, alter column a set not null",
+            "0A000",
+        ),
+        (
+            "alter table t rename to u, alter column a set not null",
+            "0A000",
+        ),
+        ("insert into t values (null, 'x') returning b", "x"),
+        ("alter table t add c int, add c text", "42701"),
+        ("alter table t add c int, alter c set default 1", "0A000"),
+        ("alter table t drop a, add a text default 'new'", ""),
+        ("select * from t", "x|new"),
+    ]);
+}
+
 /// Others see what was changed, and a file is as good as new afterwards.
 #[test]
 fn changes_are_seen_by_other_sessions_and_after_opening_again() {

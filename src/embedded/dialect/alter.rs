@@ -43,6 +43,9 @@ impl Change {
         let folded = fold(name);
         let found = self.table.columns.iter().find(|c| c.name == folded);
         found.cloned().ok_or_else(|| {
+            if self.definition.has_column(&folded) {
+                return Fault::unsupported("ALTER TABLE of a column that it adds");
+            }
             let table = &self.table.name;
             Fault::new(
                 SqlState::UNDEFINED_COLUMN,
@@ -78,14 +81,26 @@ impl Translator<'_> {
                 format!("permission denied: \"{bare}\" is a system catalog"),
             ));
         }
-        let renames = alter.operations.iter().all(|o| {
+        let fits_views = alter.operations.iter().all(|o| {
             matches!(
                 o,
                 AlterTableOperation::RenameTable { .. } | AlterTableOperation::OwnerTo { .. }
             )
         });
-        if table.view && !renames {
+        if table.view && !fits_views {
             return Err(Fault::unsupported("ALTER TABLE of a view").at(&alter.name));
+        }
+        // The steps of the others have the old names in them.
+        let renames = |o: &AlterTableOperation| {
+            matches!(
+                o,
+                AlterTableOperation::RenameTable { .. }
+                    | AlterTableOperation::RenameColumn { .. }
+                    | AlterTableOperation::RenameConstraint { .. }
+            )
+        };
+        if alter.operations.len() > 1 && alter.operations.iter().any(renames) {
+            return Err(Fault::unsupported("RENAME beside other actions").at(&alter.name));
         }
         let mut change = Change {
             definition: Definition::new(if table.view {
@@ -170,7 +185,7 @@ impl Translator<'_> {
                 ..
             } => {
                 let name = fold(&column_def.name);
-                if change.table.columns.iter().any(|c| c.name == name) {
+                if change.definition.has_column(&name) {
                     if *if_not_exists {
                         return Ok(());
                     }

@@ -155,6 +155,10 @@ impl Definition {
         Ok(())
     }
 
+    pub(super) fn has_column(&self, name: &str) -> bool {
+        self.create.columns.iter().any(|c| c.name.value == name)
+    }
+
     pub(super) fn add_column(&mut self, text: &str) -> Result<(), Fault> {
         self.create.columns.append(&mut inner(text)?.columns);
         Ok(())
