@@ -8,8 +8,8 @@ use crate::embedded::dialect::alter::{Change, depends};
 use crate::embedded::dialect::ddl::{column_name, list};
 use crate::embedded::dialect::definition::{PRIMARY_MARK, Removed, UNIQUE_MARK};
 use crate::embedded::dialect::expr::{Sql, Translator};
-use crate::embedded::dialect::from::relation_of;
-use crate::embedded::dialect::scope::{Scope, fold};
+use crate::embedded::dialect::from::scope_within;
+use crate::embedded::dialect::scope::fold;
 use crate::embedded::dialect::{Fault, literal, quote};
 use crate::error_response::{ErrorResponse, SqlState};
 
@@ -84,10 +84,7 @@ impl Translator<'_> {
                 change.sql(unique_index(on, &name, &columns, PRIMARY_MARK));
             }
             TableConstraint::Check(check) => {
-                let mut scope = Scope::default();
-                let mut relation = relation_of(&table, table.name.clone());
-                relation.qualified = false;
-                scope.add(relation)?;
+                let scope = scope_within(&table, &table.name)?;
                 let condition = self.condition(&check.expr, &scope, "CHECK")?;
                 let name = check.name.as_ref().map(fold);
                 let name = name.unwrap_or_else(|| format!("{}_check", table.name));

@@ -463,10 +463,7 @@ impl Translator<'_> {
             return Err(Fault::unsupported("NULLS NOT DISTINCT").at(&create.table_name));
         }
         let table = self.table(&create.table_name)?;
-        let mut scope = Scope::default();
-        let mut relation = super::from::relation_of(&table, table.name.clone());
-        relation.qualified = false;
-        scope.add(relation)?;
+        let scope = super::from::scope_within(&table, &table.name)?;
         let mut keys = Vec::new();
         let mut parts = vec![table.name.clone()];
         for column in &create.columns {

@@ -10,7 +10,7 @@ use sqlparser::ast::{
 };
 
 use crate::embedded::dialect::expr::{Open, Sql, Translator};
-use crate::embedded::dialect::from::relation_of;
+use crate::embedded::dialect::from::{relation_of, scope_within};
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{Place, Scope, fold, object};
 use crate::embedded::dialect::types::{self, Ty};
@@ -332,10 +332,7 @@ impl Translator<'_> {
                 }
                 text.push_str(&format!(" ({})", names.join(",")));
                 if let Some(predicate) = predicate {
-                    let mut scope = Scope::default();
-                    let mut relation = relation_of(table, visible.to_owned());
-                    relation.qualified = false;
-                    scope.add(relation)?;
+                    let scope = scope_within(table, visible)?;
                     let condition = self.condition(predicate, &scope, "WHERE")?;
                     text.push_str(&format!(" WHERE {}", condition.text));
                 }
@@ -464,10 +461,7 @@ impl Translator<'_> {
         let Some(items) = items else {
             return Ok(None);
         };
-        let mut scope = Scope::default();
-        let mut relation = relation_of(table, visible.to_owned());
-        relation.qualified = false;
-        scope.add(relation)?;
+        let scope = scope_within(table, visible)?;
         let (text, outputs) = self.list(items, &scope)?;
         sql.push_str(&format!(" RETURNING {text}"));
         Ok(Some(outputs))

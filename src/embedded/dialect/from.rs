@@ -28,6 +28,15 @@ pub(super) fn relation_of(table: &Table, name: String) -> Relation {
     }
 }
 
+/// Where the columns of one table are named without it.
+pub(super) fn scope_within(table: &Table, name: &str) -> Result<Scope<'static>, Fault> {
+    let mut scope = Scope::default();
+    let mut relation = relation_of(table, name.to_owned());
+    relation.qualified = false;
+    scope.add(relation)?;
+    Ok(scope)
+}
+
 impl Translator<'_> {
     pub(super) fn from(
         &mut self,
