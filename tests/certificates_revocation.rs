@@ -14,9 +14,8 @@
 
 mod common;
 
-use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -25,7 +24,7 @@ use common::forge::{
 };
 use common::log::logged;
 use common::pair::meet;
-use common::{Child, Said, run};
+use common::{Said, run};
 use pgtls::{CertificateManager, FrontDoor, ServerCertificate, SslConfig, SslMode};
 use rcgen::SerialNumber;
 
@@ -422,20 +421,16 @@ fn openssl_agrees_with_what_the_manager_makes() {
 /// The example prints lines to try; each does what it says.
 #[test]
 fn the_example_mutual_tls_does_what_it_prints() {
+    use std::io::{BufRead, BufReader};
+    use std::process::Stdio;
+
+    use common::{Child, example};
+
     let place = tempfile::tempdir().unwrap();
-    let mut path = std::env::current_exe().unwrap();
-    path.pop();
-    path.pop();
-    let path = path.join("examples/mutual_tls");
-    assert!(
-        path.exists(),
-        "{}: cargo build --examples makes it",
-        path.display()
-    );
     // The second time with what the first has made.
     for _ in 0..2 {
         let mut child = Child(
-            Command::new(&path)
+            Command::new(example("mutual_tls"))
                 .args(["--listen", "127.0.0.1:0"])
                 .current_dir(place.path())
                 .stdout(Stdio::piped())
