@@ -1,5 +1,7 @@
 //! Operators of `jsonb` (PostgreSQL docs, "JSON Functions and Operators"), on texts in its form.
 
+use std::collections::HashMap;
+
 use rusqlite::types::{Value, ValueRef};
 
 use crate::embedded::array;
@@ -180,9 +182,16 @@ impl Json {
         let text = text.trim();
         match text.as_bytes().first() {
             Some(b'{') => {
-                let mut members = Vec::new();
+                let mut members: Vec<(String, Self)> = Vec::new();
+                // Of those with one name the last stands, where the first was.
+                let mut places = HashMap::new();
                 for (key, member) in parts(text) {
-                    set_member(&mut members, unquoted(key), Self::read(member));
+                    let (key, member) = (unquoted(key), Self::read(member));
+                    let at = *places.entry(key.clone()).or_insert(members.len());
+                    match members.get_mut(at) {
+                        Some((_, old)) => *old = member,
+                        None => members.push((key, member)),
+                    }
                 }
                 Self::Object(members)
             }
@@ -292,6 +301,15 @@ fn unquoted(raw: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_members_with_one_name_the_last_stands() {
+        let read = |text| Json::read(text).show();
+        assert_eq!(
+            read("{\"a\":1,\"b\":[2],\"\\u0061\":3}"),
+            "{\"a\": 3, \"b\": [2]}"
+        );
+    }
 
     #[test]
     fn strings_say_what_they_say() {
