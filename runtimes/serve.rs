@@ -230,7 +230,10 @@ async fn session<R, S, D>(
         .front_door()
         .timeout()
         .saturating_sub(R::now().saturating_duration_since(started));
-    let greeted = first(pin!(R::sleep(left)), greet(server, &mut stream)).await;
+    let greeted = {
+        let greeting = pin!(greet(server, &mut stream));
+        first(pin!(R::sleep(left)), greeting).await
+    };
     match greeted {
         First::Left(()) => {
             tracing::info!(target: "pgtls::server", %peer, "the database did not open a session in time");
@@ -257,7 +260,10 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
     D: Database,
 {
-    let opened = guarded(QuerySession::open(server, stream.login())).await;
+    let opened = {
+        let opening = pin!(QuerySession::open(server, stream.login()));
+        guarded(opening).await
+    };
     let mut session = match opened.unwrap_or_else(|Panicked| Err(internal_error())) {
         Ok(session) => session,
         Err(error) => {
@@ -286,9 +292,13 @@ where
 {
     let mut idle_since = None;
     loop {
-        let turn = match session.statement_timer() {
-            None => guarded(session.advance()).await,
-            Some(timer) => timed::<R, _>(&timer, guarded(session.advance())).await,
+        let turn = {
+            let timer = session.statement_timer();
+            let advance = pin!(session.advance());
+            match timer {
+                None => guarded(advance).await,
+                Some(timer) => timed::<R, _>(&timer, guarded(advance)).await,
+            }
         };
         match turn {
             Ok(Turn::Close) => return Ok(()),
@@ -300,18 +310,22 @@ where
                 let limit = session.idle_timeout();
                 // Half a message is no sign of life.
                 let since = limit.map(|_| *idle_since.get_or_insert_with(R::now));
-                let timeout = async {
-                    match (limit, since) {
-                        (Some(limit), Some(since)) => {
-                            let idle = R::now().saturating_duration_since(since);
-                            R::sleep(limit.saturating_sub(idle)).await;
+                let event = {
+                    let timeout = pin!(async {
+                        match (limit, since) {
+                            (Some(limit), Some(since)) => {
+                                let idle = R::now().saturating_duration_since(since);
+                                R::sleep(limit.saturating_sub(idle)).await;
+                            }
+                            _ => pending().await,
                         }
-                        _ => pending().await,
-                    }
+                    });
+                    let woken = pin!(session.woken());
+                    let more = pin!(first(woken, receive(session, stream)));
+                    let stop = pin!(ended(&told.stop));
+                    first(pin!(first(stop, more)), timeout).await
                 };
-                let woken = session.woken();
-                let more = first(woken, receive(session, stream));
-                match first(first(pin!(ended(&told.stop)), more), timeout).await {
+                match event {
                     First::Left(First::Left(())) => {
                         return send(stream, session.shut_down()).await;
                     }
@@ -398,8 +412,9 @@ fn internal_error() -> ErrorResponse {
 /// A database panicked. It ends one session, not the server.
 struct Panicked;
 
-async fn guarded<T>(future: impl Future<Output = T>) -> Result<T, Panicked> {
-    let mut future = pin!(future);
+/// By reference: an async function has room for what it is given twice over, and a session keeps
+/// that while it is idle.
+async fn guarded<T>(mut future: Pin<&mut impl Future<Output = T>>) -> Result<T, Panicked> {
     poll_fn(
         |cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
             Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
@@ -418,7 +433,7 @@ async fn ended(signal: &Signal) {
     while signal.recv().await.is_ok() {}
 }
 
-/// Which of two futures was done first.
+/// Which of two futures was done first. Large ones are given pinned, as to [`guarded`].
 enum First<A, B> {
     Left(A),
     Right(B),

@@ -133,10 +133,6 @@ impl<S: AsyncWrite> Write for Transport<'_, '_, S> {
         or_would_block(self.io.as_mut().poll_write(self.cx, buf))
     }
 
-    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        or_would_block(self.io.as_mut().poll_write_vectored(self.cx, bufs))
-    }
-
     fn flush(&mut self) -> io::Result<()> {
         or_would_block(self.io.as_mut().poll_flush(self.cx))
     }

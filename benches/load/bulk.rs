@@ -1,10 +1,11 @@
 //! CPU time of large results of the embedded database, beside a bare server that writes as many
 //! bytes, and SQLite that makes the same values.
 
-use rusqlite::Connection;
-use rustix::time::{ClockId, clock_gettime};
 use std::path::Path;
 use std::time::Duration;
+
+use nix::time::{ClockId, clock_gettime};
+use rusqlite::Connection;
 
 use crate::Result;
 use crate::client::{Clients, binary, simple};
@@ -199,16 +200,15 @@ fn alone(database: &Path, sql: &str) -> Result<Duration> {
     let connection = Connection::open(database)?;
     let mut statement = connection.prepare(sql)?;
     let columns = statement.column_count();
-    let begun = clock_gettime(ClockId::ThreadCPUTime);
+    let used = || clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from);
+    let begun = used()?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         for column in 0..columns {
             std::hint::black_box(row.get_ref(column)?);
         }
     }
-    let now = clock_gettime(ClockId::ThreadCPUTime);
-    let nanoseconds = (now.tv_sec - begun.tv_sec) * 1_000_000_000 + now.tv_nsec - begun.tv_nsec;
-    Ok(Duration::from_nanos(nanoseconds.try_into()?))
+    Ok(used()?.saturating_sub(begun))
 }
 
 fn per_gigabyte(time: Duration, bytes: usize) -> f64 {

@@ -53,9 +53,12 @@ struct Args {
     /// Data in each round, in MiB each way
     #[arg(long, default_value_t = 256)]
     bulk: usize,
-    /// Of the large results only those with this in their name
+    /// Of large results, and of servers of cost and idle, only those with this in their name
     #[arg(long, default_value = "")]
     only: String,
+    /// Runs servers under this command, for example "strace -f -c"
+    #[arg(long, default_value = "")]
+    under: String,
     /// Small numbers: shows that it works, not what it costs; so does cargo test
     #[arg(long)]
     smoke: bool,
@@ -84,6 +87,13 @@ fn main() -> Result<()> {
     }
     let wants = |what| args.what.is_empty() || args.what.contains(&what);
     process::raise_descriptor_limit()?;
+    process::run_under(&args.under);
+    let kinds: Vec<Kind> = Kind::COMPARED
+        .iter()
+        .copied()
+        .chain([Kind::Many])
+        .filter(|kind| kind.title().contains(&args.only))
+        .collect();
     let certificates = server::Certificates::new()?;
     let clients = client::Clients::new(&certificates)?;
     if wants(What::Attack) {
@@ -98,10 +108,17 @@ fn main() -> Result<()> {
         )?;
     }
     if wants(What::Idle) {
-        idle::run(&certificates, &clients, args.idle)?;
+        idle::run(&certificates, &clients, &kinds, args.idle)?;
     }
     if wants(What::Cost) {
-        cost::run(&certificates, &clients, args.rounds, args.logins, args.bulk)?;
+        cost::run(
+            &certificates,
+            &clients,
+            &kinds,
+            args.rounds,
+            args.logins,
+            args.bulk,
+        )?;
     }
     if wants(What::Bulk) {
         bulk::run(&certificates, &clients, args.rounds, args.bulk, &args.only)?;

@@ -3,13 +3,24 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::OnceLock;
 use std::time::Duration;
 
+use nix::time::{ClockId, clock_gettime};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::Result;
 use crate::server::{Certificates, Kind};
+
+/// The words of a command that servers run under, for a profile.
+static UNDER: OnceLock<Vec<String>> = OnceLock::new();
+
+/// Runs all servers under this command.
+pub(crate) fn run_under(command: &str) {
+    let words = command.split_whitespace().map(str::to_owned).collect();
+    // Said once, before any server.
+    let _ = UNDER.set(words);
+}
 
 /// As many files as the system allows; servers inherit it.
 pub(crate) fn raise_descriptor_limit() -> Result<()> {
@@ -43,7 +54,16 @@ impl Server {
         certificates: &Certificates,
         timeout: Duration,
     ) -> Result<Self> {
-        let mut child = Command::new(std::env::current_exe()?)
+        let this = std::env::current_exe()?;
+        let mut words = UNDER.get().into_iter().flatten();
+        let mut command = match words.next() {
+            Some(program) => Command::new(program),
+            None => Command::new(&this),
+        };
+        if UNDER.get().is_some_and(|under| !under.is_empty()) {
+            command.args(words).arg(&this);
+        }
+        let mut child = command
             .arg(kind.name())
             .arg(certificates.directory())
             .arg(timeout.as_secs().to_string())
@@ -118,8 +138,8 @@ pub(crate) fn obey(half_open: impl Fn() -> usize) -> Result<()> {
     for order in std::io::stdin().lines() {
         match order?.as_str() {
             "cpu" => {
-                let used = clock_gettime(ClockId::ProcessCPUTime);
-                println!("{}", used.tv_sec * 1_000_000_000 + used.tv_nsec);
+                let used = Duration::from(clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID)?);
+                println!("{}", used.as_nanos());
             }
             "half-open" => println!("{}", half_open()),
             other => return Err(format!("unknown order {other}").into()),

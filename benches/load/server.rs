@@ -32,6 +32,41 @@ const READY_FOR_QUERY: &[u8] = b"Z\0\0\0\x05I";
 /// AuthenticationOk before it.
 const ADMITTED: &[u8] = b"R\0\0\0\x08\0\0\0\0Z\0\0\0\x05I";
 
+/// Behind the door: sends and takes as many bytes as it is told, over any of three pairs of traits.
+/// What waits behind a call is `.await`, or nothing.
+macro_rules! talk {
+    ($stream:ident $($wait:tt)*) => {
+        loop {
+            let mut order = [0; 5];
+            $stream.read_exact(&mut order) $($wait)* ?;
+            let [kind, mib @ ..] = order;
+            let mut left = u32::from_be_bytes(mib) as usize * 1024 * 1024;
+            match kind {
+                b'd' => {
+                    let piece = vec![7; PIECE];
+                    while left > 0 {
+                        let n = left.min(PIECE);
+                        $stream.write_all(&piece[..n]) $($wait)* ?;
+                        left -= n;
+                    }
+                }
+                b'u' => {
+                    let mut piece = vec![0; PIECE];
+                    while left > 0 {
+                        match $stream.read(&mut piece) $($wait)* ? {
+                            0 => return Ok(()),
+                            n => left = left.saturating_sub(n),
+                        }
+                    }
+                    $stream.write_all(b"!") $($wait)* ?;
+                }
+                _ => return Ok(()),
+            }
+            $stream.flush() $($wait)* ?;
+        }
+    };
+}
+
 #[cfg(feature = "aws-lc-rs")]
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
@@ -55,6 +90,8 @@ pub(crate) enum Kind {
     Password,
     /// The same with a file.
     Bulk,
+    /// The same for more sessions than PostgreSQL's default.
+    Many,
     #[cfg(feature = "async-std")]
     AsyncStd,
     #[cfg(feature = "smol")]
@@ -98,6 +135,7 @@ impl Kind {
             Self::Serve => "serve-embedded",
             Self::Password => "serve-password",
             Self::Bulk => "serve-bulk",
+            Self::Many => "serve-many",
             #[cfg(feature = "async-std")]
             Self::AsyncStd => "serve-async-std",
             #[cfg(feature = "smol")]
@@ -120,6 +158,7 @@ impl Kind {
             Self::Serve => "PgServer, tokio",
             Self::Password => "PgServer, tokio, password",
             Self::Bulk => "PgServer, tokio, file",
+            Self::Many => "PgServer, tokio, no statement yet",
             #[cfg(feature = "async-std")]
             Self::AsyncStd => "pgtls, async-std",
             #[cfg(feature = "smol")]
@@ -139,7 +178,7 @@ impl Kind {
         Self::COMPARED
             .iter()
             .copied()
-            .chain([Self::Serve, Self::Password, Self::Bulk])
+            .chain([Self::Serve, Self::Password, Self::Bulk, Self::Many])
             .find(|k| k.name() == name)
     }
 }
@@ -200,10 +239,8 @@ pub(crate) fn run(kind: Kind) -> Result<()> {
                         let (door, peer) = (door.clone(), pgtls::Peer::Tcp(peer));
                         tokio::spawn(async move {
                             let accepted = pgtls::runtimes::tokio::accept_from(socket, peer, &door);
-                            if let Accepted::Session(mut stream) = accepted.await
-                                && stream.write_all(READY_FOR_QUERY).await.is_ok()
-                            {
-                                drop(talk(&mut stream).await);
+                            if let Accepted::Session(mut stream) = accepted.await {
+                                drop(talk(&mut stream, READY_FOR_QUERY).await);
                             }
                         });
                     }
@@ -279,7 +316,7 @@ pub(crate) fn run(kind: Kind) -> Result<()> {
             });
             elsewhere(|| 0, serve)
         }
-        Kind::Serve | Kind::Password | Kind::Bulk => {
+        Kind::Serve | Kind::Password | Kind::Bulk | Kind::Many => {
             let database = Arc::new(match kind {
                 Kind::Bulk => EmbeddedDatabase::open(directory.join(DATABASE))?,
                 _ => EmbeddedDatabase::new_in_memory()?,
@@ -288,7 +325,11 @@ pub(crate) fn run(kind: Kind) -> Result<()> {
                 Kind::Password => AuthMethod::Password,
                 _ => AuthMethod::Trust,
             };
-            let server = PgServerBuilder::new()
+            let builder = match kind {
+                Kind::Many => PgServerBuilder::new().max_connections(usize::MAX),
+                _ => PgServerBuilder::new(),
+            };
+            let server = builder
                 .ssl_config(config)
                 .auth_method(method)
                 .user("postgres", PASSWORD)
@@ -375,41 +416,22 @@ async fn bare(mut socket: tokio::net::TcpStream, acceptor: TlsAcceptor) -> std::
     let mut startup = vec![0; usize::try_from(length).unwrap_or(0).saturating_sub(4)];
     stream.read_exact(&mut startup).await?;
     drop(startup);
-    stream.write_all(ADMITTED).await?;
-    stream.flush().await?;
-    talk(&mut stream).await
+    talk(&mut stream, ADMITTED).await
 }
 
-/// Behind the door: sends and takes as many bytes as it is told.
-async fn talk(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> std::io::Result<()> {
-    loop {
-        let mut order = [0; 5];
-        stream.read_exact(&mut order).await?;
-        let [kind, mib @ ..] = order;
-        let mut left = u32::from_be_bytes(mib) as usize * 1024 * 1024;
-        match kind {
-            b'd' => {
-                let piece = vec![7; PIECE];
-                while left > 0 {
-                    let n = left.min(PIECE);
-                    stream.write_all(&piece[..n]).await?;
-                    left -= n;
-                }
-            }
-            b'u' => {
-                let mut piece = vec![0; PIECE];
-                while left > 0 {
-                    match stream.read(&mut piece).await? {
-                        0 => return Ok(()),
-                        n => left = left.saturating_sub(n),
-                    }
-                }
-                stream.write_all(b"!").await?;
-            }
-            _ => return stream.shutdown().await,
-        }
-        stream.flush().await?;
-    }
+/// Greets, obeys until the client leaves, and says goodbye.
+async fn talk(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    greeting: &[u8],
+) -> std::io::Result<()> {
+    stream.write_all(greeting).await?;
+    stream.flush().await?;
+    obey(stream).await?;
+    stream.shutdown().await
+}
+
+async fn obey(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> std::io::Result<()> {
+    talk!(stream.await)
 }
 
 /// The same over the traits of `futures-io`.

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
+use rustls::pki_types::CertificateDer;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{Acceptor, ClientHello, UnbufferedServerConnection};
 use rustls::{Error, PeerIncompatible, ServerConfig};
 
 use super::records::{self, Missing};
-use super::session::failed;
+use super::session::{describe, failed};
 use crate::meters;
-use rustls::pki_types::CertificateDer;
-use rustls::server::danger::ClientCertVerifier;
 
 /// protocol_version (RFC 8446 §6.2).
 const PROTOCOL_VERSION: u8 = 70;
@@ -88,7 +88,7 @@ impl Hello {
                     // Only clients of before TLS 1.2 do without. They deserve the alert that says
                     // so.
                     put_alert(alert, PROTOCOL_VERSION);
-                    return Err(super::session::describe(&error));
+                    return Err(describe(&error));
                 }
                 Err((error, mut its)) => {
                     let _ = its.write_all(alert);

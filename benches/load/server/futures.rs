@@ -63,39 +63,17 @@ pub(super) async fn bare(
     talk(&mut stream, ADMITTED).await
 }
 
-/// Behind the door: sends and takes as many bytes as it is told.
+/// Greets, obeys until the client leaves, and says goodbye.
 pub(super) async fn talk(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     greeting: &[u8],
 ) -> io::Result<()> {
     stream.write_all(greeting).await?;
     stream.flush().await?;
-    loop {
-        let mut order = [0; 5];
-        stream.read_exact(&mut order).await?;
-        let [kind, mib @ ..] = order;
-        let mut left = u32::from_be_bytes(mib) as usize * 1024 * 1024;
-        match kind {
-            b'd' => {
-                let piece = vec![7; PIECE];
-                while left > 0 {
-                    let n = left.min(PIECE);
-                    stream.write_all(&piece[..n]).await?;
-                    left -= n;
-                }
-            }
-            b'u' => {
-                let mut piece = vec![0; PIECE];
-                while left > 0 {
-                    match stream.read(&mut piece).await? {
-                        0 => return Ok(()),
-                        n => left = left.saturating_sub(n),
-                    }
-                }
-                stream.write_all(b"!").await?;
-            }
-            _ => return stream.close().await,
-        }
-        stream.flush().await?;
-    }
+    obey(stream).await?;
+    stream.close().await
+}
+
+async fn obey(stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) -> io::Result<()> {
+    talk!(stream.await)
 }

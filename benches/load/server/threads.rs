@@ -41,35 +41,8 @@ pub(super) fn bare(mut socket: TcpStream, config: Arc<ServerConfig>) -> io::Resu
     stream.flush()
 }
 
-/// Behind the door: sends and takes as many bytes as it is told.
+/// Greets, and obeys until the client leaves.
 pub(super) fn talk(stream: &mut (impl Read + Write), greeting: &[u8]) -> io::Result<()> {
     stream.write_all(greeting)?;
-    loop {
-        let mut order = [0; 5];
-        stream.read_exact(&mut order)?;
-        let [kind, mib @ ..] = order;
-        let mut left = u32::from_be_bytes(mib) as usize * 1024 * 1024;
-        match kind {
-            b'd' => {
-                let piece = vec![7; PIECE];
-                while left > 0 {
-                    let n = left.min(PIECE);
-                    stream.write_all(&piece[..n])?;
-                    left -= n;
-                }
-            }
-            b'u' => {
-                let mut piece = vec![0; PIECE];
-                while left > 0 {
-                    match stream.read(&mut piece)? {
-                        0 => return Ok(()),
-                        n => left = left.saturating_sub(n),
-                    }
-                }
-                stream.write_all(b"!")?;
-            }
-            _ => return Ok(()),
-        }
-        stream.flush()?;
-    }
+    talk!(stream)
 }
