@@ -2,7 +2,7 @@
 //! bytes, and SQLite that makes the same values.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 use rusqlite::Connection;
@@ -97,6 +97,7 @@ struct Used {
     all: Vec<f64>,
     own: Vec<f64>,
     rest: Vec<f64>,
+    elapsed: Vec<f64>,
 }
 
 pub(crate) fn run(
@@ -136,7 +137,9 @@ pub(crate) fn run(
             };
             let mut client = clients.log_in(server.address)?;
             let begun = server.cpu()?;
+            let clock = Instant::now();
             let got = client.ask(&request, &mut buffer)?;
+            let elapsed = clock.elapsed();
             let all = server.cpu()?.saturating_sub(begun);
             if got < wanted(shape) / 2 {
                 return Err(format!("{}: only {got} bytes", shape.title).into());
@@ -155,17 +158,19 @@ pub(crate) fn run(
             };
             client.leave()?;
             used.all.push(per_gigabyte(all, got));
+            used.elapsed.push(per_gigabyte(elapsed, got));
             used.own.push(per_gigabyte(own, got));
             used.rest.push(per_gigabyte(all.saturating_sub(own), got));
         }
     }
-    println!("| result | all | SQLite | of bare |");
-    println!("| --- | --- | --- | --- |");
-    println!("| bare tokio-rustls | {:.0} | | |", median(&downs));
+    println!("| result | elapsed | all | SQLite | of bare |");
+    println!("| --- | --- | --- | --- | --- |");
+    println!("| bare tokio-rustls | | {:.0} | | |", median(&downs));
     for (shape, used) in shapes.iter().zip(&used) {
         println!(
-            "| {} | {:.0} | {:.0} | {:.2} |",
+            "| {} | {:.0} | {:.0} | {:.0} | {:.2} |",
             shape.title,
+            median(&used.elapsed),
             median(&used.all),
             median(&used.own),
             ratio(&used.rest, &downs),

@@ -431,6 +431,10 @@ impl Portal for EmbeddedPortal {
         }
     }
 
+    fn has_ended(&self) -> bool {
+        matches!(self.end, Some(Ok(())))
+    }
+
     async fn copy_in(&mut self, rows: CopyRows) -> Result<(), ErrorResponse> {
         let (reply, answer) = async_channel::bounded(1);
         self.commands

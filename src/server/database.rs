@@ -254,6 +254,13 @@ pub trait Portal: Send {
         rows: u64,
     ) -> impl Future<Output = Result<Option<Event>, ErrorResponse>> + Send;
 
+    /// Whether all that was asked for is done, and only has to be given. An interruption is too
+    /// late then: the client is told of the success rather than of a failure that did not happen.
+    /// False unless said.
+    fn has_ended(&self) -> bool {
+        false
+    }
+
     /// Takes rows that the client sends, after [`Event::CopyIn`]; any number of times, then comes
     /// `next` for the end of the statement. If the client gives up instead, or sends what cannot
     /// be read, the portal is dropped, and [`DatabaseSession::abort`] called.

@@ -160,7 +160,7 @@ impl Rows {
     /// The size at which it pays to send what there is: 32 KiB.
     pub const ENOUGH: usize = 32 * 1024;
     /// The same for a result that is long: each piece costs a change of threads and back.
-    pub(crate) const MOST: usize = 256 * 1024;
+    pub(crate) const MOST: usize = 512 * 1024;
 
     /// No rows.
     #[must_use]
@@ -252,7 +252,7 @@ impl Rows {
 
     /// Whether it is time to hand them over: another row would most likely make more than
     /// [`Rows::ENOUGH`] bytes. Each time they were taken when it was, it waits for twice as many, up
-    /// to 256 KiB.
+    /// to 512 KiB.
     #[must_use]
     pub fn is_full(&self) -> bool {
         // A row may be longer than what is enough.
@@ -392,14 +392,19 @@ impl Field<'_> {
         self.integer(n, Element::Int8, &binary)
     }
 
-    /// A text.
+    /// A text, as its bytes in UTF-8.
     #[cfg(feature = "sqlite")]
     #[inline]
-    pub(crate) fn text(self, text: &str) -> Result<(), ErrorResponse> {
-        if self.shape.copy.is_none() && self.kind == Kind::Plain(Element::Text) {
-            return put_bytes(self.out, text.as_bytes());
+    pub(crate) fn text(self, text: &[u8]) -> Result<(), ErrorResponse> {
+        match &self.shape.copy {
+            None if self.kind == Kind::Plain(Element::Text) => put_bytes(self.out, text),
+            Some(options) if options.format() != CopyFormat::Binary => {
+                let place = (self.column == 0, self.shape.columns.len());
+                write::put_plain(self.out, options, text, place);
+                Ok(())
+            }
+            _ => self.value(&Value::Text(String::from_utf8_lossy(text))),
         }
-        self.value(&Value::Text(text.into()))
     }
 
     /// An integer, with its binary field as one of that element.
@@ -566,7 +571,7 @@ mod tests {
         let mut rows = Rows::new(&RowFormat::text(&[Column::new("a", Type::TEXT)]));
         let text = "x".repeat(1000);
         let mut sizes = Vec::new();
-        for _ in 0..5 {
+        for _ in 0..6 {
             while !rows.is_full() {
                 rows.push([&*text]).unwrap();
             }
@@ -576,7 +581,7 @@ mod tests {
             sizes.push(taken.len().next_multiple_of(32 * 1024) / 1024);
             assert!(taken.len() + 1011 > sizes.last().unwrap() * 1024);
         }
-        assert_eq!(sizes, [32, 64, 128, 256, 256]);
+        assert_eq!(sizes, [32, 64, 128, 256, 512, 512]);
         // One that was not full does not count, nor does it make room for more than it was.
         rows.push(["x"]).unwrap();
         assert_eq!(rows.take().count, 1);

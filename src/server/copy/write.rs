@@ -66,6 +66,22 @@ pub(crate) fn put(
     Ok(())
 }
 
+/// As [`put`], of text and not in the binary format.
+#[cfg(feature = "sqlite")]
+pub(crate) fn put_plain(
+    out: &mut Vec<u8>,
+    options: &CopyOptions,
+    text: &[u8],
+    (first, count): (bool, usize),
+) {
+    if !first {
+        out.push(options.delimiter);
+    }
+    let start = out.len();
+    out.extend_from_slice(text);
+    escape(out, start, options, count == 1);
+}
+
 /// Whether a value of such characters may have to be escaped or quoted.
 pub(crate) fn may_escape(options: &CopyOptions, characters: &[u8]) -> bool {
     let marks = [options.delimiter, options.quote];

@@ -35,6 +35,7 @@ pub(super) fn login() -> Login {
 /// Statements, separated by `;`:
 /// - `rows N`: the numbers from 1 to N, as many at once as are wanted
 /// - `greedy N`: the same, seven at once whatever is wanted
+/// - `made N`: the same, all of them made and the statement over before the first is given
 /// - `echo TYPE…`: its parameters, which have these types
 /// - `copy in FORMAT`, `copy out FORMAT N`: rows of a number and a text
 /// - `begin`, `commit`, `rollback`, `do`, `fail`, `notice`, and those of [`SessionCommand`]
@@ -122,7 +123,7 @@ fn two() -> Vec<Column> {
 fn columns(statement: &str) -> Option<Vec<Column>> {
     let command = SessionCommand::parse(statement);
     match statement.split_whitespace().next() {
-        Some("rows" | "greedy") => Some(vec![Column::new("n", Type::INT4)]),
+        Some("rows" | "greedy" | "made") => Some(vec![Column::new("n", Type::INT4)]),
         Some("echo") => {
             let types = types(statement).into_iter();
             Some(types.map(|kind| Column::new("?column?", kind)).collect())
@@ -234,7 +235,7 @@ impl Portal for Running {
                 self.statements.pop_front();
                 return Ok(Some(Event::Empty));
             }
-            [kind @ ("rows" | "greedy"), count] => {
+            [kind @ ("rows" | "greedy" | "made"), count] => {
                 let count = number(count);
                 let columns = columns(&statement).unwrap();
                 if self.format.columns() == 0 {
@@ -243,9 +244,19 @@ impl Portal for Running {
                 }
                 let most = if kind == "rows" { wanted.min(1_000) } else { 7 };
                 let mut rows = Rows::new(&self.format);
-                while self.at < count && rows.count() < most {
+                while self.at < count && (rows.count() < most || kind == "made") {
                     self.at += 1;
                     rows.push([i32::try_from(self.at).unwrap()])?;
+                    if kind == "made" && rows.is_full() {
+                        self.queue.push_back(Event::Rows(rows.take()));
+                    }
+                }
+                if kind == "made" {
+                    self.statements.pop_front();
+                    self.queue.push_back(Event::Rows(rows));
+                    self.queue
+                        .push_back(Event::Complete(format!("SELECT {count}")));
+                    return Ok(self.queue.pop_front());
                 }
                 if !rows.is_empty() {
                     return Ok(Some(Event::Rows(rows)));
@@ -322,6 +333,10 @@ impl Portal for Running {
         self.statements.pop_front();
         self.queue.push_back(Event::Complete(tag));
         Ok(self.queue.pop_front())
+    }
+
+    fn has_ended(&self) -> bool {
+        self.statements.is_empty()
     }
 
     async fn copy_in(&mut self, rows: CopyRows) -> Result<(), ErrorResponse> {

@@ -91,14 +91,26 @@ impl<S: DatabaseSession> Core<S> {
     }
 
     /// The engine may not know of an interruption: it did nothing while the client was sent the
-    /// rows before these. A statement that gives no more has had its effect.
+    /// rows before these. A statement that has had its effect is not interrupted.
     fn unless_interrupted(&mut self, event: Event) -> Result<(), ErrorResponse> {
         if let Event::Rows(_) = event
+            && !self.has_ended()
             && let Some(why) = self.take_interruption()
         {
             return Err(why);
         }
         self.give(event)
+    }
+
+    fn has_ended(&self) -> bool {
+        match &self.running {
+            Running::Nothing => true,
+            Running::Query(portal) => portal.has_ended(),
+            Running::Execute(execute) => {
+                let bound = self.portals.get(&execute.portal);
+                bound.is_none_or(|bound| bound.engines.has_ended())
+            }
+        }
     }
 
     /// Sends one piece.

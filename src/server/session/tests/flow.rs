@@ -171,6 +171,15 @@ fn what_waits_for_the_client_can_be_interrupted_and_nothing_else_is() {
         format!("{cancelled} Z(I)")
     );
 
+    // The statement has had its effect, and its rows are still on their way.
+    begun(&mut client, "made 100000");
+    server.interrupt_all();
+    let answer = client.answers();
+    assert!(
+        answer.ends_with("D(100000) C(SELECT 100000) Z(I)"),
+        "{answer}"
+    );
+
     // What comes too late means nobody.
     server.interrupt_all();
     assert_eq!(
