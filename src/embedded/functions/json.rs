@@ -5,7 +5,8 @@ use rusqlite::types::Value;
 
 use crate::embedded::dialect::{Fault, types};
 use crate::embedded::functions::collection::items;
-use crate::embedded::functions::text::{kind_of, shown, with_regex};
+use crate::embedded::functions::pattern::with_regex;
+use crate::embedded::functions::text::{kind_of, shown};
 use crate::embedded::functions::{Strict, Table, integer, text, value};
 use crate::error_response::SqlState;
 

@@ -4,9 +4,12 @@
 mod aggregate;
 mod arithmetic;
 mod collection;
+mod encoding;
 mod json;
 mod json_aggregate;
 mod json_change;
+mod names;
+mod pattern;
 mod session;
 mod text;
 mod time;
@@ -39,8 +42,11 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
     for table in [
         arithmetic::FUNCTIONS,
         collection::FUNCTIONS,
+        encoding::FUNCTIONS,
         json::FUNCTIONS,
         json_change::FUNCTIONS,
+        names::FUNCTIONS,
+        pattern::FUNCTIONS,
         text::FUNCTIONS,
         time::FUNCTIONS,
     ] {
@@ -53,6 +59,7 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
         .iter()
         .chain(collection::LOOSE)
         .chain(json::LOOSE)
+        .chain(names::LOOSE)
     {
         connection.create_scalar_function(*name, -1, PURE, move |context| {
             with_arguments(context, function).map_err(fail)

@@ -1,0 +1,147 @@
+//! Casts: those that are written, and those that PostgreSQL makes unasked.
+
+use postgres_types::Type;
+use rusqlite::types::Value as Kept;
+
+use crate::embedded::convert;
+use crate::embedded::dialect::Fault;
+use crate::embedded::dialect::expr::{Open, Sql, Translator, constant};
+use crate::embedded::dialect::types::{self, Ty};
+use crate::error_response::SqlState;
+
+impl Translator<'_> {
+    /// A cast that somebody wrote.
+    pub(in crate::embedded::dialect) fn cast(&mut self, sql: Sql, ty: &Ty) -> Result<Sql, Fault> {
+        if *sql.kind() == Type::UNKNOWN {
+            // A cast cuts a text to its length, where an INSERT refuses it.
+            let loose = Ty::from(ty.kind.clone());
+            let cuts = matches!(ty.kind, Type::VARCHAR | Type::BPCHAR) && ty.modifier >= 0;
+            let sql = self.settle(sql, if cuts { &loose } else { ty })?;
+            return if cuts {
+                self.cast_now(sql, ty, true)
+            } else {
+                Ok(sql)
+            };
+        }
+        self.cast_now(sql, ty, true)
+    }
+
+    /// The conversion that PostgreSQL makes unasked where a function or operator wants a type.
+    pub(in crate::embedded::dialect) fn implicit(
+        &mut self,
+        sql: Sql,
+        ty: &Ty,
+    ) -> Result<Sql, Fault> {
+        let sql = self.settle(sql, ty)?;
+        let (from, to) = (sql.kind(), &ty.kind);
+        let up = types::rank(from)
+            .zip(types::rank(to))
+            .is_some_and(|(f, t)| f <= t);
+        let time = types::is_time(from) && types::is_time(to) && *from != Type::TIMESTAMPTZ;
+        let good = from == to
+            || up
+            || time
+            || types::is_text(from) && types::is_text(to)
+            || types::is_integer(from) && types::is_oid(to);
+        if good {
+            return self.cast_now(sql, ty, false);
+        }
+        Err(Fault::new(
+            SqlState::DATATYPE_MISMATCH,
+            format!(
+                "expression of type {} where {} is expected",
+                types::show(from, -1),
+                types::show(to, -1)
+            ),
+        ))
+    }
+
+    pub(in crate::embedded::dialect) fn cast_now(
+        &self,
+        sql: Sql,
+        ty: &Ty,
+        explicit: bool,
+    ) -> Result<Sql, Fault> {
+        let (from, to) = (sql.ty.kind.clone(), ty.kind.clone());
+        let fits = ty.modifier < 0 || ty.modifier == sql.ty.modifier;
+        let same_text = types::is_text(&from)
+            && matches!(to, Type::TEXT | Type::VARCHAR)
+            && from != Type::BPCHAR
+            || from == Type::VARCHAR && to == Type::TEXT;
+        if (from == to || same_text) && fits {
+            return Ok(Sql {
+                ty: ty.clone(),
+                ..sql
+            });
+        }
+        if let Some(text) = folded(&sql, ty, explicit)? {
+            return Ok(Sql {
+                text,
+                ty: ty.clone(),
+                not_null: true,
+                open: Open::No,
+            });
+        }
+        let not_null = sql.not_null;
+        let text = if types::is_named(&to) && types::is_text(&from) {
+            self.object_in(&sql.text, &to)
+        } else if types::is_named(&from) && types::is_text(&to) {
+            self.object_out(&sql.text, &from)
+        } else if matches!(to, Type::JSON | Type::JSONB)
+            && (types::is_text(&from) || from == Type::JSON)
+        {
+            format!("pg_json({},{})", sql.text, u8::from(to == Type::JSONB))
+        } else if types::rank(&from)
+            .zip(types::rank(&to))
+            .is_some_and(|(f, t)| f <= t)
+            && types::storage(&from) == types::storage(&to)
+            && types::storage(&to) == types::Storage::Integer
+            && !types::is_oid(&to)
+        {
+            sql.text
+        } else if convert::castable(&from, &to) {
+            format!(
+                "pg_cast({},{},{},{},{})",
+                sql.text,
+                from.oid(),
+                to.oid(),
+                ty.modifier,
+                u8::from(explicit)
+            )
+        } else {
+            return Err(Fault::new(
+                SqlState::CANNOT_COERCE,
+                format!(
+                    "cannot cast type {} to {}",
+                    types::show(&from, -1),
+                    types::show(&to, -1)
+                ),
+            ));
+        };
+        Ok(Sql {
+            text,
+            ty: ty.clone(),
+            not_null,
+            open: Open::No,
+        })
+    }
+}
+
+/// The cast of a number that was written as such.
+fn folded(sql: &Sql, ty: &Ty, explicit: bool) -> Result<Option<String>, Fault> {
+    let digits = !sql.text.is_empty() && sql.text.bytes().all(|b| b.is_ascii_digit());
+    let value = match sql.ty.kind {
+        Type::INT4 | Type::INT8 if digits => sql.text.parse().map(Kept::Integer).ok(),
+        Type::NUMERIC => sql
+            .text
+            .strip_prefix('\'')
+            .and_then(|t| t.strip_suffix('\''))
+            .filter(|t| !t.contains('\''))
+            .map(|t| Kept::Text(t.to_owned())),
+        _ => None,
+    };
+    let Some(value) = value.filter(|_| types::is_number(&ty.kind)) else {
+        return Ok(None);
+    };
+    convert::cast((&value).into(), &sql.ty.kind, ty, explicit).map(|v| Some(constant(&v)))
+}

@@ -1,0 +1,116 @@
+//! Functions that have a grammar of their own: `EXTRACT(… FROM …)`, `TRIM(… FROM …)` and the like.
+
+use postgres_types::Type;
+use sqlparser::ast::{CeilFloorKind, DateTimeField, Expr, TrimWhereField};
+
+use crate::embedded::dialect::expr::{Sql, Translator, shorten};
+use crate::embedded::dialect::scope::{Place, Scope};
+use crate::embedded::dialect::{Fault, literal};
+
+impl Translator<'_> {
+    pub(super) fn form(&mut self, expr: &Expr, scope: &Scope<'_>) -> Result<Sql, Fault> {
+        match expr {
+            Expr::AtTimeZone {
+                timestamp,
+                time_zone,
+            } => {
+                let value = self.expr(timestamp, scope)?;
+                let zone = self.expr_of(time_zone, scope, Type::TEXT)?;
+                let value = self.settle_as(value, &Type::TIMESTAMPTZ)?;
+                let kind = match *value.kind() {
+                    Type::TIMESTAMPTZ => Type::TIMESTAMP,
+                    Type::TIMESTAMP => Type::TIMESTAMPTZ,
+                    _ => return Err(Fault::unsupported(expr).at(expr)),
+                };
+                Ok(Sql::new(
+                    format!(
+                        "pg_at_zone({},{},{})",
+                        value.text,
+                        zone.text,
+                        u8::from(kind == Type::TIMESTAMPTZ)
+                    ),
+                    kind,
+                ))
+            }
+            Expr::Extract {
+                field, expr: inner, ..
+            } => {
+                let value = self.expr(inner, scope)?;
+                let field = Sql::new(literal(&field.to_string().to_lowercase()), Type::TEXT);
+                self.call("extract", vec![field, value]).at(expr)
+            }
+            Expr::Ceil { expr: inner, field } | Expr::Floor { expr: inner, field } => {
+                if !matches!(
+                    field,
+                    CeilFloorKind::DateTimeField(DateTimeField::NoDateTime)
+                ) {
+                    return Err(Fault::unsupported(expr).at(expr));
+                }
+                let value = self.expr(inner, scope)?;
+                let name = if matches!(expr, Expr::Ceil { .. }) {
+                    "ceil"
+                } else {
+                    "floor"
+                };
+                self.call(name, vec![value]).at(expr)
+            }
+            Expr::Position { expr: inner, r#in } => {
+                let arguments = vec![self.expr(r#in, scope)?, self.expr(inner, scope)?];
+                self.call("strpos", arguments).at(expr)
+            }
+            Expr::Substring {
+                expr: inner,
+                substring_from,
+                substring_for,
+                ..
+            } => {
+                let mut arguments = vec![self.expr(inner, scope)?];
+                match substring_from {
+                    Some(from) => arguments.push(self.expr(from, scope)?),
+                    None => arguments.push(Sql::new("1", Type::INT4)),
+                }
+                if let Some(length) = substring_for {
+                    arguments.push(self.expr(length, scope)?);
+                }
+                self.call("substring", arguments).at(expr)
+            }
+            Expr::Trim {
+                expr: inner,
+                trim_where,
+                trim_what,
+                trim_characters,
+            } => {
+                let name = match trim_where {
+                    Some(TrimWhereField::Leading) => "ltrim",
+                    Some(TrimWhereField::Trailing) => "rtrim",
+                    _ => "btrim",
+                };
+                let mut arguments = vec![self.expr(inner, scope)?];
+                if let Some(what) = trim_what {
+                    arguments.push(self.expr(what, scope)?);
+                }
+                for what in trim_characters.iter().flatten() {
+                    arguments.push(self.expr(what, scope)?);
+                }
+                self.call(name, arguments).at(expr)
+            }
+            Expr::Overlay {
+                expr: inner,
+                overlay_what,
+                overlay_from,
+                overlay_for,
+            } => {
+                let mut arguments = vec![
+                    self.expr(inner, scope)?,
+                    self.expr(overlay_what, scope)?,
+                    self.expr(overlay_from, scope)?,
+                ];
+                if let Some(length) = overlay_for {
+                    arguments.push(self.expr(length, scope)?);
+                }
+                self.call("overlay", arguments).at(expr)
+            }
+            other => Err(Fault::unsupported(shorten(&other.to_string())).at(other)),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! Which function a call means.
+
+use postgres_types::Type;
+
+use crate::embedded::dialect::Fault;
+use crate::embedded::dialect::expr::{Sql, Translator};
+use crate::embedded::dialect::function::table::{FUNCTIONS, letter};
+use crate::embedded::dialect::types::{self, is_integer};
+use crate::error_response::SqlState;
+
+/// How well arguments fit: the fewer conversions the better, `None` if they do not.
+fn distance(arguments: &[Sql], wanted: &str) -> Option<usize> {
+    let letters: Vec<char> = wanted.chars().filter(|c| *c != '*').collect();
+    let repeats = wanted.ends_with('*');
+    if arguments.len() < letters.len() || arguments.len() > letters.len() && !repeats {
+        return None;
+    }
+    let mut sum = 0_usize;
+    for (i, argument) in arguments.iter().enumerate() {
+        let letter_ = letters.get(i).or_else(|| letters.last())?;
+        let (from, to) = (argument.kind(), letter(*letter_));
+        let up = types::rank(from)
+            .zip(types::rank(&to))
+            .is_some_and(|(f, t)| f <= t);
+        let cost = match (from, letter_) {
+            (_, 'a') => 0,
+            (&Type::UNKNOWN, 't') => 0,
+            (&Type::UNKNOWN, _) => 1,
+            (from, _) if *from == to => 0,
+            (from, _) if types::is_text(from) && types::is_text(&to) => 1,
+            (&Type::JSON, 'j') => 1,
+            (&Type::PG_NODE_TREE, 't') => 1,
+            (from, 'o' | 'c') if types::is_oid(from) || is_integer(from) => 1,
+            (_, _) if up => 2,
+            (&Type::DATE, 's' | 'z') => 2,
+            (&Type::TIMESTAMP, 'z') => 3,
+            _ => return None,
+        };
+        sum = sum.saturating_add(cost);
+    }
+    Some(sum)
+}
+
+pub(in crate::embedded::dialect) fn undefined(name: &str, arguments: &[Sql]) -> Fault {
+    let kinds: Vec<String> = arguments
+        .iter()
+        .map(|a| types::show(a.kind(), -1))
+        .collect();
+    Fault::new(
+        SqlState::UNDEFINED_FUNCTION,
+        format!("function {name}({}) does not exist", kinds.join(", ")),
+    )
+    .with_hint(
+        "No function matches the given name and argument types. You might need to add explicit type casts.",
+    )
+}
+
+impl Translator<'_> {
+    /// A plain function.
+    pub(in crate::embedded::dialect) fn call(
+        &mut self,
+        name: &str,
+        arguments: Vec<Sql>,
+    ) -> Result<Sql, Fault> {
+        if let Some(sql) = self.definition(name, &arguments)? {
+            return Ok(sql);
+        }
+        if let Some(sql) = self.special(name, &arguments)? {
+            return Ok(sql);
+        }
+        let best = FUNCTIONS
+            .iter()
+            .filter(|(n, ..)| *n == name)
+            .filter_map(|f| distance(&arguments, f.1).map(|d| (d, f)))
+            .min_by_key(|(d, _)| *d);
+        let Some((_, (_, wanted, result, sqlite))) = best else {
+            return Err(undefined(name, &arguments));
+        };
+        let letters: Vec<char> = wanted.chars().filter(|c| *c != '*').collect();
+        let mut texts = Vec::new();
+        for (i, argument) in arguments.into_iter().enumerate() {
+            let letter_ = letters
+                .get(i)
+                .or_else(|| letters.last())
+                .copied()
+                .unwrap_or('t');
+            let sql = if letter_ == 'a' {
+                // What takes anything shows it as text.
+                let sql = self.settle_as(argument, &Type::TEXT)?;
+                if name.starts_with("concat") {
+                    if *sql.kind() == Type::BOOL {
+                        Sql::new(format!("pg_bool_letter({})", sql.text), Type::TEXT)
+                    } else {
+                        self.cast_now(sql, &Type::TEXT.into(), false)?
+                    }
+                } else {
+                    sql
+                }
+            } else if *argument.kind() == Type::PG_NODE_TREE {
+                argument
+            } else {
+                let kind = letter(letter_);
+                let sql = self.settle_as(argument, &kind)?;
+                self.cast_now(sql, &kind.into(), false)?
+            };
+            texts.push(sql.text);
+        }
+        let function = if sqlite.is_empty() { name } else { sqlite };
+        Ok(Sql::new(
+            format!("{function}({})", texts.join(",")),
+            letter(*result),
+        ))
+    }
+}

@@ -1,0 +1,97 @@
+//! Names of types and objects, and quotes around them.
+
+use postgres_types::Type;
+use rusqlite::types::{Value, ValueRef};
+
+use crate::embedded::dialect::{Fault, types};
+use crate::embedded::functions::text::owned;
+use crate::embedded::functions::{Strict, Table, integer, text, value};
+use crate::error_response::SqlState;
+
+pub(super) const FUNCTIONS: Table = &[
+    ("quote_ident", 1, |a| {
+        let name = text(a, 0);
+        let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+            && name
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+        owned(if plain {
+            name.into_owned()
+        } else {
+            format!("\"{}\"", name.replace('"', "\"\""))
+        })
+    }),
+    ("quote_literal", 1, |a| {
+        let text = text(a, 0);
+        let doubled = text.replace('\'', "''");
+        owned(if text.contains('\\') {
+            format!("E'{}'", doubled.replace('\\', "\\\\"))
+        } else {
+            format!("'{doubled}'")
+        })
+    }),
+    ("pg_regtype_out", 1, |a| format_type(integer(a, 0), -1)),
+    ("pg_regtype_in", 1, |a| {
+        let name = text(a, 0);
+        Ok(Value::Integer(types::named(&name)?.kind.oid().into()))
+    }),
+    ("pg_to_regtype", 1, |a| {
+        let found = types::named(&text(a, 0)).ok();
+        Ok(found.map_or(Value::Null, |ty| Value::Integer(ty.kind.oid().into())))
+    }),
+    ("pg_object_schema", 1, |a| {
+        // What stands before the last dot, which may be within the quotes of the name.
+        let name = text(a, 0);
+        let head = match name.strip_suffix('"') {
+            Some(inner) => inner.rsplit_once('"').map_or("", |(head, _)| head),
+            None => name.rsplit_once('.').map_or("", |(head, _)| head),
+        };
+        owned(head.trim_end_matches('.').trim_matches('"').to_lowercase())
+    }),
+    ("pg_object_name", 1, |a| {
+        // The last part of the name, folded as an identifier is.
+        let name = text(a, 0);
+        let last = match name.strip_suffix('"') {
+            Some(inner) => return owned(inner.rsplit_once('"').map_or(inner, |(_, n)| n)),
+            None => name.rsplit('.').next().unwrap_or_default(),
+        };
+        owned(last.to_lowercase())
+    }),
+    ("pg_no_object", 2, |a| {
+        let code = match &*text(a, 0) {
+            "relation" => SqlState::UNDEFINED_TABLE,
+            "function" => SqlState::UNDEFINED_FUNCTION,
+            "schema" => SqlState::INVALID_SCHEMA_NAME,
+            _ => SqlState::UNDEFINED_OBJECT,
+        };
+        Err(Fault::new(
+            code,
+            format!("{} \"{}\" does not exist", text(a, 0), text(a, 1)),
+        ))
+    }),
+    ("pg_encoding_to_char", 1, |a| {
+        owned(if integer(a, 0) == 6 { "UTF8" } else { "" })
+    }),
+];
+
+/// Functions that see NULL.
+pub(super) const LOOSE: &[(&str, Strict)] = &[("format_type", |a| match value(a, 0) {
+    ValueRef::Integer(oid) => {
+        let modifier = if value(a, 1) == ValueRef::Null {
+            -1
+        } else {
+            integer(a, 1)
+        };
+        format_type(oid, modifier)
+    }
+    _ => Ok(Value::Null),
+})];
+
+fn format_type(oid: i64, modifier: i64) -> Result<Value, Fault> {
+    let kind = u32::try_from(oid).ok().and_then(Type::from_oid);
+    owned(match kind {
+        Some(kind) => types::show(&kind, i32::try_from(modifier).unwrap_or(-1)),
+        None if oid == 0 => "-".into(),
+        None => "???".into(),
+    })
+}
