@@ -19,6 +19,7 @@ mod sequences;
 mod steps;
 mod thread;
 mod transaction;
+mod transcendental;
 mod value;
 mod violation;
 mod worker;

@@ -24,7 +24,7 @@ pub(super) fn out_of_range(kind: &str) -> Fault {
     )
 }
 
-fn overflow() -> Fault {
+pub(super) fn overflow() -> Fault {
     Fault::new(
         SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
         "value overflows numeric format",
@@ -117,7 +117,7 @@ pub(super) fn compute(op: char, a: &BigDecimal, b: &BigDecimal) -> Result<BigDec
 
 /// The decimal digit groups of a number as PostgreSQL keeps it: the weight of the first (base
 /// 10 000) and its value.
-fn first_group(number: &BigDecimal) -> (i64, i64) {
+pub(super) fn first_group(number: &BigDecimal) -> (i64, i64) {
     let (unscaled, scale) = number.as_bigint_and_scale();
     let digits = unscaled.magnitude().to_string();
     if unscaled.is_zero() {

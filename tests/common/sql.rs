@@ -49,9 +49,14 @@ pub async fn answer(client: &Client, sql: &str) -> String {
 }
 
 pub async fn check(client: &Client, cases: &[(&str, &str)]) {
+    let mut wrong = Vec::new();
     for (sql, expected) in cases {
-        assert_eq!(answer(client, sql).await, *expected, "{sql}");
+        let got = answer(client, sql).await;
+        if got != *expected {
+            wrong.push(format!("{sql}\n     got {got}\nexpected {expected}"));
+        }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// A server without TLS and login, with a database of its own.

@@ -18,6 +18,7 @@ mod expr;
 mod from;
 mod function;
 mod join;
+mod keywords;
 mod named;
 mod operator;
 mod origin;

@@ -430,7 +430,10 @@ impl Translator<'_> {
                     })
             }
             UnaryOperator::PGAbs => self.call("abs", vec![sql]),
-            UnaryOperator::PGSquareRoot => self.call("sqrt", vec![sql]),
+            UnaryOperator::PGSquareRoot => {
+                let sql = self.implicit(sql, &Type::FLOAT8.into())?;
+                self.call("sqrt", vec![sql])
+            }
             UnaryOperator::BitwiseNot if is_integer(sql.kind()) => Ok(Sql {
                 text: format!("(~{})", sql.text),
                 ..sql

@@ -17,8 +17,9 @@ const OVER_JSON: &[(&str, &str, Rows)] = &[
     ("json_each", "pg_json_pairs", Rows::JsonPairs),
     ("json_each_text", "pg_json_pairs", Rows::TextPairs),
     ("json_object_keys", "pg_json_pairs", Rows::Keys),
+    ("regexp_matches", "pg_regexp_matches_json", Rows::Arrays),
     ("regexp_split_to_table", "pg_regexp_split_json", Rows::Parts),
-    ("string_to_table", "pg_split_json", Rows::Parts),
+    ("string_to_table", "pg_string_to_json", Rows::Parts),
 ];
 
 #[derive(Clone, Copy, Eq, PartialEq)]
@@ -29,6 +30,8 @@ enum Rows {
     TextPairs,
     Keys,
     Parts,
+    /// Arrays of texts.
+    Arrays,
 }
 
 /// Whether it is a function that gives rows.
@@ -201,13 +204,33 @@ impl Translator<'_> {
                 );
                 Ok((text, relation))
             }
-            ("generate_subscripts", [array, _]) => {
+            ("generate_subscripts", [array, dimension] | [array, dimension, _]) => {
+                types::element(array.kind()).ok_or_else(|| undefined(&name, &arguments))?;
                 let oid = array.kind().oid();
-                let (lower, upper) = (
-                    format!("pg_array_lower({},{oid})", array.text),
-                    format!("pg_array_upper({},{oid})", array.text),
-                );
-                Ok(series(&lower, &upper, "1", Type::INT4, alias))
+                let dimension = self.implicit(dimension.clone(), &Type::INT4.into())?;
+                let bound = |which: &str| {
+                    let call = format!("pg_array_{which}({},{oid})", array.text);
+                    match dimension.text.as_str() {
+                        "1" => call,
+                        other => format!("iif({other}=1,{call},NULL)"),
+                    }
+                };
+                let (lower, upper) = (bound("lower"), bound("upper"));
+                match arguments.get(2).cloned() {
+                    None => Ok(series(&lower, &upper, "1", Type::INT4, alias)),
+                    // Backwards.
+                    Some(reverse) => {
+                        let reverse = self.implicit(reverse, &Type::BOOL.into())?.text;
+                        let pick = |a: &str, b: &str| format!("iif({reverse},{a},{b})");
+                        Ok(series(
+                            &pick(&upper, &lower),
+                            &pick(&lower, &upper),
+                            &pick("-1", "1"),
+                            Type::INT4,
+                            alias,
+                        ))
+                    }
+                }
             }
             ("generate_series", [_, _] | [_, _, _]) => self.series(arguments, alias),
             _ => Err(undefined(&name, &arguments)),
@@ -348,12 +371,11 @@ impl Translator<'_> {
             Type::JSON
         };
         let wanted: &[Type] = match rows {
-            Rows::Parts if name == "string_to_table" => &[Type::TEXT, Type::TEXT],
-            Rows::Parts => &[Type::TEXT, Type::TEXT, Type::TEXT],
+            Rows::Parts | Rows::Arrays => &[Type::TEXT, Type::TEXT, Type::TEXT],
             _ => std::slice::from_ref(&json),
         };
         let enough = match rows {
-            Rows::Parts => (2..=wanted.len()).contains(&arguments.len()),
+            Rows::Parts | Rows::Arrays => (2..=wanted.len()).contains(&arguments.len()),
             _ => arguments.len() == 1,
         };
         if !enough {
@@ -372,7 +394,14 @@ impl Translator<'_> {
             Rows::JsonPairs | Rows::TextPairs | Rows::Keys => {
                 texts.push(super::literal(name));
             }
-            Rows::Parts if texts.len() < wanted.len() => texts.push("''".into()),
+            Rows::Parts | Rows::Arrays if texts.len() < wanted.len() => {
+                let none = if name == "string_to_table" {
+                    "NULL"
+                } else {
+                    "''"
+                };
+                texts.push(none.into());
+            }
             _ => {}
         }
         let text = format!(
@@ -409,6 +438,7 @@ impl Translator<'_> {
                 ..RelationColumn::new(alias, Type::TEXT)
             }],
             Rows::Parts => vec![column(alias, Type::TEXT, None)],
+            Rows::Arrays => vec![column(alias, Type::TEXT_ARRAY, None)],
         };
         let relation = Relation {
             name: alias.to_owned(),

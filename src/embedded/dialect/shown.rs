@@ -144,7 +144,8 @@ pub(in crate::embedded) fn identifier(name: &str) -> String {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && name
             .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+        && !super::keywords::is_keyword(name);
     if plain { name.to_owned() } else { quote(name) }
 }
 

@@ -21,6 +21,12 @@ pub(super) const FUNCTIONS: Table = &[
         float(real(value(a, 0))?.atan2(real(value(a, 1))?))
     }),
     ("pg_acos", 1, |a| domain(a, f64::acos)),
+    ("pg_acosh", 1, |a| domain(a, f64::acosh)),
+    ("pg_asinh", 1, |a| domain(a, f64::asinh)),
+    ("pg_cosh", 1, |a| domain(a, f64::cosh)),
+    ("pg_cot", 1, |a| float(1.0 / real(value(a, 0))?.tan())),
+    ("pg_sinh", 1, |a| domain(a, f64::sinh)),
+    ("pg_tanh", 1, |a| domain(a, f64::tanh)),
     ("pg_asin", 1, |a| domain(a, f64::asin)),
     ("pg_atan", 1, |a| domain(a, f64::atan)),
     ("pg_cast", 5, super::cast),

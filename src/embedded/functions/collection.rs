@@ -76,15 +76,6 @@ pub(super) const FUNCTIONS: Table = &[
             _ => Ok(Value::Integer(lower(&kind))),
         }
     }),
-    ("pg_array_position", 2, |a| {
-        let wanted = text(a, 1);
-        let found = array::parse(&text(a, 0))?
-            .iter()
-            .position(|item| item.as_deref() == Some(&*wanted));
-        Ok(found.map_or(Value::Null, |i| {
-            Value::Integer(i64::try_from(i).unwrap_or(0) + 1)
-        }))
-    }),
     ("pg_array_upper", 2, |a| {
         length(a, lower(&kind_of(a, 1)).saturating_sub(1))
     }),
@@ -131,7 +122,7 @@ pub(super) const LOOSE: &[(&str, Strict)] = &[
     ("pg_least", |a| extreme(a, std::cmp::Ordering::Less)),
 ];
 
-fn lower(kind: &Type) -> i64 {
+pub(super) fn lower(kind: &Type) -> i64 {
     // Vectors begin at 0 (PostgreSQL docs, "int2vector").
     i64::from(!matches!(*kind, Type::INT2_VECTOR | Type::OID_VECTOR))
 }
@@ -158,14 +149,9 @@ fn extreme(arguments: &[ValueRef<'_>], wanted: std::cmp::Ordering) -> Result<Val
     let kind = kind_of(arguments, 0);
     let mut best: Option<ValueRef<'_>> = None;
     for value in arguments.iter().skip(1).filter(|v| **v != ValueRef::Null) {
-        let order = match (best, *value) {
-            (None, _) => wanted,
-            (Some(ValueRef::Integer(a)), ValueRef::Integer(b)) => b.cmp(&a),
-            (Some(a), b) if kind == Type::NUMERIC => {
-                convert::numeric(b)?.cmp(&convert::numeric(a)?)
-            }
-            (Some(ValueRef::Text(a)), ValueRef::Text(b)) => b.cmp(a),
-            (Some(a), b) => convert::real(b)?.total_cmp(&convert::real(a)?),
+        let order = match best {
+            None => wanted,
+            Some(best) => order(*value, best, &kind)?,
         };
         if order == wanted {
             best = Some(*value);
@@ -174,4 +160,21 @@ fn extreme(arguments: &[ValueRef<'_>], wanted: std::cmp::Ordering) -> Result<Val
     Ok(best
         .and_then(|v| Value::try_from(v).ok())
         .unwrap_or(Value::Null))
+}
+
+/// The order of two values of one type, none of them NULL.
+pub(super) fn order(
+    a: ValueRef<'_>,
+    b: ValueRef<'_>,
+    kind: &Type,
+) -> Result<std::cmp::Ordering, Fault> {
+    Ok(match (a, b) {
+        (ValueRef::Integer(a), ValueRef::Integer(b)) => a.cmp(&b),
+        (a, b) if *kind == Type::NUMERIC => convert::numeric(a)?.cmp(&convert::numeric(b)?),
+        (ValueRef::Text(a), ValueRef::Text(b)) if *kind == Type::INTERVAL => {
+            super::time::compare_intervals(&convert::utf8(a), &convert::utf8(b))
+        }
+        (ValueRef::Text(a), ValueRef::Text(b)) | (ValueRef::Blob(a), ValueRef::Blob(b)) => a.cmp(b),
+        (a, b) => convert::real(a)?.total_cmp(&convert::real(b)?),
+    })
 }

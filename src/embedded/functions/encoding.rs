@@ -6,26 +6,10 @@ use rusqlite::types::{Value, ValueRef};
 use crate::embedded::convert;
 use crate::embedded::dialect::Fault;
 use crate::embedded::functions::text::owned;
-use crate::embedded::functions::{Table, integer, text, value};
+use crate::embedded::functions::{Table, text, value};
 use crate::error_response::SqlState;
 
-pub(super) const FUNCTIONS: Table = &[
-    ("pg_decode", 2, decode),
-    ("pg_encode", 2, encode),
-    ("pg_get_byte", 2, |a| match value(a, 0) {
-        ValueRef::Blob(bytes) => usize::try_from(integer(a, 1))
-            .ok()
-            .and_then(|n| bytes.get(n))
-            .map(|b| Value::Integer((*b).into()))
-            .ok_or_else(|| {
-                Fault::new(
-                    SqlState::new("2202E").unwrap_or(SqlState::INVALID_PARAMETER_VALUE),
-                    "index out of valid range",
-                )
-            }),
-        _ => Ok(Value::Null),
-    }),
-];
+pub(super) const FUNCTIONS: Table = &[("pg_decode", 2, decode), ("pg_encode", 2, encode)];
 
 fn encode(arguments: &[ValueRef<'_>]) -> Result<Value, Fault> {
     let ValueRef::Blob(bytes) = value(arguments, 0) else {

@@ -5,7 +5,6 @@ use rusqlite::types::Value;
 
 use crate::embedded::dialect::{Fault, types};
 use crate::embedded::functions::collection::items;
-use crate::embedded::functions::pattern::with_regex;
 use crate::embedded::functions::text::{kind_of, shown};
 use crate::embedded::functions::{Strict, Table, integer, text, value};
 use crate::error_response::SqlState;
@@ -98,29 +97,6 @@ pub(super) const FUNCTIONS: Table = &[
             format!("cannot call {function} on {what}"),
         ))
     }),
-    ("pg_split_json", -1, |a| {
-        let (text_, by) = (text(a, 0), text(a, 1));
-        if text_.is_empty() {
-            return Ok(Value::Text("[]".into()));
-        }
-        Ok(if by.is_empty() {
-            list(std::iter::once(&*text_))
-        } else {
-            list(text_.split(&*by))
-        })
-    }),
-    ("pg_regexp_split_json", -1, |a| {
-        let flags = text(a, 2);
-        if !flags.chars().all(|c| matches!(c, 'i' | 'c')) {
-            return Err(Fault::unsupported(format!(
-                "the option \"{flags}\" of a regular expression"
-            )));
-        }
-        let subject = text(a, 0);
-        with_regex(&text(a, 1), flags.contains('i'), |regex| {
-            list(regex.split(&subject))
-        })
-    }),
 ];
 
 pub(super) const LOOSE: &[(&str, Strict)] = &[
@@ -138,6 +114,17 @@ pub(super) const LOOSE: &[(&str, Strict)] = &[
             parts.push(format!("{} : {member}", quoted(&text(a, at))));
         }
         Ok(Value::Text(format!("{{{}}}", parts.join(", "))))
+    }),
+    // The same of a row, which has no blanks.
+    ("pg_json_row", |a| {
+        let parts: Vec<String> = (0..a.len())
+            .step_by(2)
+            .map(|at| {
+                let member = text(a, at.saturating_add(1));
+                format!("{}:{member}", quoted(&text(a, at)))
+            })
+            .collect();
+        Ok(Value::Text(format!("{{{}}}", parts.join(","))))
     }),
     ("pg_json_array", |a| {
         let parts: Vec<_> = (0..a.len()).map(|i| text(a, i)).collect();

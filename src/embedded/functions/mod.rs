@@ -2,15 +2,25 @@
 //! write itself begin with `pg_`.
 
 mod aggregate;
+mod are;
 mod arithmetic;
+mod array_change;
+mod calendar;
 mod collection;
 mod encoding;
+mod exact;
+mod extract;
+mod format;
+mod hash;
 mod json;
 mod json_aggregate;
 mod json_change;
 mod names;
+mod ordered_set;
 mod pattern;
+mod regexp;
 mod session;
+mod statistics;
 mod text;
 mod time;
 
@@ -41,12 +51,18 @@ const PURE: FunctionFlags = FunctionFlags::SQLITE_UTF8
 pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()> {
     for table in [
         arithmetic::FUNCTIONS,
+        array_change::FUNCTIONS,
+        calendar::FUNCTIONS,
         collection::FUNCTIONS,
         encoding::FUNCTIONS,
+        exact::FUNCTIONS,
+        extract::FUNCTIONS,
+        hash::FUNCTIONS,
         json::FUNCTIONS,
         json_change::FUNCTIONS,
         names::FUNCTIONS,
         pattern::FUNCTIONS,
+        regexp::FUNCTIONS,
         text::FUNCTIONS,
         time::FUNCTIONS,
     ] {
@@ -57,9 +73,12 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
     // These see NULL.
     for (name, function) in text::LOOSE
         .iter()
+        .chain(array_change::LOOSE)
         .chain(collection::LOOSE)
+        .chain(format::LOOSE)
         .chain(json::LOOSE)
         .chain(names::LOOSE)
+        .chain(ordered_set::LOOSE)
     {
         connection.create_scalar_function(*name, -1, PURE, move |context| {
             with_arguments(context, function).map_err(fail)
@@ -67,6 +86,8 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
     }
     aggregate::register(connection)?;
     json_aggregate::register(connection)?;
+    ordered_set::register(connection)?;
+    statistics::register(connection)?;
     session::register(connection, info)?;
     crate::embedded::sequences::register(connection)?;
     connection.create_collation("pg_numeric", crate::embedded::number::compare)?;
@@ -177,6 +198,11 @@ fn kind(arguments: &[ValueRef<'_>], index: usize) -> Type {
 
 fn value<'v>(arguments: &[ValueRef<'v>], index: usize) -> ValueRef<'v> {
     arguments.get(index).copied().unwrap_or(ValueRef::Null)
+}
+
+/// A state that has no constant.
+fn state(code: &str) -> SqlState {
+    SqlState::new(code).unwrap_or(SqlState::INVALID_PARAMETER_VALUE)
 }
 
 fn boolean(value: bool) -> Value {

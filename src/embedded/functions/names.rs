@@ -3,33 +3,15 @@
 use postgres_types::Type;
 use rusqlite::types::{Value, ValueRef};
 
-use crate::embedded::dialect::{Fault, types};
+use crate::embedded::dialect::{Fault, identifier, types};
+use crate::embedded::functions::format::quoted;
 use crate::embedded::functions::text::owned;
 use crate::embedded::functions::{Strict, Table, integer, text, value};
 use crate::error_response::SqlState;
 
 pub(super) const FUNCTIONS: Table = &[
-    ("quote_ident", 1, |a| {
-        let name = text(a, 0);
-        let plain = name.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-            && name
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-        owned(if plain {
-            name.into_owned()
-        } else {
-            format!("\"{}\"", name.replace('"', "\"\""))
-        })
-    }),
-    ("quote_literal", 1, |a| {
-        let text = text(a, 0);
-        let doubled = text.replace('\'', "''");
-        owned(if text.contains('\\') {
-            format!("E'{}'", doubled.replace('\\', "\\\\"))
-        } else {
-            format!("'{doubled}'")
-        })
-    }),
+    ("quote_ident", 1, |a| owned(identifier(&text(a, 0)))),
+    ("quote_literal", 1, |a| owned(quoted(&text(a, 0)))),
     ("pg_regtype_out", 1, |a| format_type(integer(a, 0), -1)),
     ("pg_regtype_in", 1, |a| {
         let name = text(a, 0);

@@ -1,52 +1,20 @@
-//! Patterns: LIKE, SIMILAR TO, regular expressions.
+//! Patterns: LIKE and SIMILAR TO.
 
-use std::cell::RefCell;
-
-use regex::{Regex, RegexBuilder};
 use rusqlite::types::{Value, ValueRef};
 
 use crate::embedded::dialect::Fault;
+use crate::embedded::functions::are::{Options, with_regex};
 use crate::embedded::functions::{Table, boolean, text};
 use crate::error_response::SqlState;
 
 pub(super) const FUNCTIONS: Table = &[
     ("pg_ilike", 3, |a| like(a, true)),
-    ("pg_iregex", 2, |a| {
-        Ok(boolean(matches(&text(a, 1), &text(a, 0), true)?))
-    }),
     ("pg_like", 3, |a| like(a, false)),
-    ("pg_regex", 2, |a| {
-        Ok(boolean(matches(&text(a, 1), &text(a, 0), false)?))
-    }),
-    ("pg_regexp_replace", -1, |a| {
-        let flags = text(a, 3);
-        let good = |c: char| matches!(c, 'g' | 'i' | 'c');
-        if !flags.chars().all(good) {
-            return Err(Fault::unsupported(format!(
-                "the option \"{flags}\" of a regular expression"
-            )));
-        }
-        let replacement = replacement(&text(a, 2));
-        let subject = text(a, 0);
-        with_regex(&text(a, 1), flags.contains('i'), |regex| {
-            let limit = if flags.contains('g') { 0 } else { 1 };
-            regex
-                .replacen(&subject, limit, replacement.as_str())
-                .into_owned()
-        })
-        .map(Value::Text)
-    }),
-    ("pg_regexp_substring", 2, |a| {
-        let subject = text(a, 0);
-        with_regex(&text(a, 1), false, |regex| {
-            let found = regex.captures(&subject);
-            found.and_then(|c| c.get(1).or_else(|| c.get(0)).map(|m| m.as_str().to_owned()))
-        })
-        .map(|found| found.map_or(Value::Null, Value::Text))
-    }),
     ("pg_similar", 3, |a| {
         let pattern = similar(&text(a, 1));
-        Ok(boolean(matches(&pattern, &text(a, 0), false)?))
+        with_regex(&pattern, Options::default(), |regex| {
+            boolean(regex.is_match(&text(a, 0)))
+        })
     }),
 ];
 
@@ -125,72 +93,6 @@ fn is_like(subject: &[char], pattern: &[Like]) -> bool {
         .unwrap_or_default()
         .iter()
         .all(|l| *l == Like::Any)
-}
-
-thread_local! {
-    /// A pattern is used for row after row.
-    static LAST: RefCell<Option<(String, bool, Regex)>> = const { RefCell::new(None) };
-}
-
-/// Runs a regular expression. Its time is linear in the text; what it cannot do (back references,
-/// looking around) is refused.
-pub(super) fn with_regex<T>(
-    pattern: &str,
-    fold: bool,
-    run: impl FnOnce(&Regex) -> T,
-) -> Result<T, Fault> {
-    LAST.with_borrow_mut(|last| {
-        let known = last
-            .as_ref()
-            .is_some_and(|(p, f, _)| p == pattern && *f == fold);
-        if !known {
-            // PostgreSQL's `***=` and its like have no counterpart.
-            let regex = RegexBuilder::new(pattern)
-                .case_insensitive(fold)
-                .size_limit(1 << 20)
-                .dot_matches_new_line(true)
-                .build()
-                .map_err(|e| {
-                    let text = e.to_string();
-                    let reason = text.lines().last().unwrap_or_default();
-                    Fault::new(
-                        SqlState::INVALID_REGULAR_EXPRESSION,
-                        format!(
-                            "invalid regular expression: {}",
-                            reason.trim_start_matches("error: ")
-                        ),
-                    )
-                })?;
-            *last = Some((pattern.to_owned(), fold, regex));
-        }
-        match last {
-            Some((_, _, regex)) => Ok(run(regex)),
-            None => Err(Fault::unsupported("this regular expression")),
-        }
-    })
-}
-
-fn matches(pattern: &str, subject: &str, fold: bool) -> Result<bool, Fault> {
-    with_regex(pattern, fold, |regex| regex.is_match(subject))
-}
-
-/// `\1` as the regex crate writes it, `$` as itself.
-fn replacement(text: &str) -> String {
-    let mut out = String::new();
-    let mut chars = text.chars();
-    while let Some(c) = chars.next() {
-        match c {
-            '$' => out.push_str("$$"),
-            '\\' => match chars.next() {
-                Some(d) if d.is_ascii_digit() => out.push_str(&format!("${{{d}}}")),
-                Some('&') => out.push_str("${0}"),
-                Some(other) => out.push(other),
-                None => out.push('\\'),
-            },
-            c => out.push(c),
-        }
-    }
-    out
 }
 
 /// SIMILAR TO's pattern as a regular expression.

@@ -213,7 +213,7 @@ pub(super) fn too_long() -> Fault {
     )
 }
 
-fn negative_substring() -> Fault {
+pub(super) fn negative_substring() -> Fault {
     Fault::new(
         SqlState::new("22011").unwrap_or(SqlState::INVALID_PARAMETER_VALUE),
         "negative substring length not allowed",

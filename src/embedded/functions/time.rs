@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use postgres_types::Type;
 use rusqlite::types::{Value, ValueRef};
 
@@ -10,18 +10,14 @@ use crate::embedded::convert::real;
 use crate::embedded::datetime::{self, DAY, Interval};
 use crate::embedded::dialect::Fault;
 use crate::embedded::functions::arithmetic::days;
+use crate::embedded::functions::extract::{no_unit, unit};
 use crate::embedded::functions::{Table, integer, kind, text, value};
 use crate::embedded::{context, number};
 use crate::error_response::SqlState;
 
 pub(super) const FUNCTIONS: Table = &[
     ("pg_at_zone", 3, |a| {
-        let zone = context::find_zone(&text(a, 1)).ok_or_else(|| {
-            Fault::new(
-                SqlState::INVALID_PARAMETER_VALUE,
-                format!("time zone \"{}\" not recognized", text(a, 1)),
-            )
-        })?;
+        let zone = zone(&text(a, 1))?;
         Ok(Value::Text(if integer(a, 2) == 1 {
             let wall = datetime::from_micros(datetime::parse_timestamp(&text(a, 0))?)?;
             datetime::keep_timestamptz(datetime::in_zone(wall, &zone)?)?
@@ -30,22 +26,36 @@ pub(super) const FUNCTIONS: Table = &[
             datetime::show_timestamp(datetime::to_micros(wall)?)?
         }))
     }),
-    ("pg_date_trunc", 3, |a| {
-        let zoned = integer(a, 2) == 1;
-        let zone = context::zone();
-        let wall = if zoned {
-            datetime::wall(datetime::parse_timestamptz(&text(a, 1))?, &zone)?
-        } else {
-            datetime::from_micros(datetime::parse_timestamp(&text(a, 1))?)?
+    // Unit, value, type, perhaps a time zone.
+    ("pg_date_trunc", -1, |a| {
+        let kind = kind(a, 2);
+        let given = text(a, 0);
+        let unit = unit(&given);
+        let cut = |wall| {
+            datetime::truncate(&unit, wall).map_err(|fault| match fault.code {
+                SqlState::INVALID_PARAMETER_VALUE => no_unit(&given, &kind),
+                _ => fault,
+            })
         };
-        let wall = datetime::truncate(&text(a, 0), wall)?;
-        Ok(Value::Text(if zoned {
-            datetime::keep_timestamptz(datetime::in_zone(wall, &zone)?)?
-        } else {
-            datetime::show_timestamp(datetime::to_micros(wall)?)?
+        Ok(Value::Text(match kind {
+            Type::INTERVAL => cut_interval(&unit, Interval::parse(&text(a, 1))?)
+                .ok_or_else(|| no_unit(&given, &kind))?
+                .show(),
+            Type::TIMESTAMPTZ => {
+                let zone = if a.len() > 3 {
+                    zone(&text(a, 3))?
+                } else {
+                    context::zone()
+                };
+                let wall = datetime::wall(datetime::parse_timestamptz(&text(a, 1))?, &zone)?;
+                datetime::keep_timestamptz(datetime::in_zone(cut(wall)?, &zone)?)?
+            }
+            _ => {
+                let wall = datetime::from_micros(datetime::parse_timestamp(&text(a, 1))?)?;
+                datetime::show_timestamp(datetime::to_micros(cut(wall)?)?)?
+            }
         }))
     }),
-    ("pg_extract", 3, extract),
     ("pg_interval_sign", 1, |a| {
         let total = Interval::parse(&text(a, 0))?.total();
         match total.signum() {
@@ -55,27 +65,6 @@ pub(super) const FUNCTIONS: Table = &[
             )),
             sign => Ok(Value::Integer(i64::try_from(sign).unwrap_or(1))),
         }
-    }),
-    ("pg_make_date", 3, |a| {
-        let part = |i| integer(a, i);
-        let date = i16::try_from(part(0))
-            .ok()
-            .filter(|y| *y > 0)
-            .zip(i8::try_from(part(1)).ok())
-            .zip(i8::try_from(part(2)).ok())
-            .and_then(|((y, m), d)| Date::new(y, m, d).ok());
-        date.map(|d| Value::Text(datetime::show_date(d)))
-            .ok_or_else(|| {
-                Fault::new(
-                    SqlState::DATETIME_FIELD_OVERFLOW,
-                    format!(
-                        "date field value out of range: {}-{:02}-{:02}",
-                        part(0),
-                        part(1),
-                        part(2)
-                    ),
-                )
-            })
     }),
     ("pg_time_arith", 5, arithmetic),
     ("pg_to_char_s", 2, |a| {
@@ -96,64 +85,48 @@ pub(super) const FUNCTIONS: Table = &[
     }),
 ];
 
+pub(super) fn zone(name: &str) -> Result<TimeZone, Fault> {
+    context::find_zone(name).ok_or_else(|| {
+        Fault::new(
+            SqlState::INVALID_PARAMETER_VALUE,
+            format!("time zone \"{name}\" not recognized"),
+        )
+    })
+}
+
+/// `date_trunc` of an interval, whose unit is cut off first.
+fn cut_interval(unit: &str, i: Interval) -> Option<Interval> {
+    let months = |size: i64| Interval {
+        months: i.months / size * size,
+        ..Interval::default()
+    };
+    let micros = |size: i64| Interval {
+        micros: i.micros / size * size,
+        ..i
+    };
+    Some(match unit {
+        "millennium" => months(12_000),
+        "century" => months(1200),
+        "decade" => months(120),
+        "year" => months(12),
+        "quarter" => months(3),
+        "month" => months(1),
+        "day" => micros(i64::MAX),
+        "hour" => micros(3_600_000_000),
+        "minute" => micros(60_000_000),
+        "second" => micros(1_000_000),
+        "milliseconds" => micros(1000),
+        "microseconds" => i,
+        _ => return None,
+    })
+}
+
 /// The collation `pg_interval`: by length.
 pub(super) fn compare_intervals(a: &str, b: &str) -> Ordering {
     match (Interval::parse(a), Interval::parse(b)) {
         (Ok(a), Ok(b)) => a.total().cmp(&b.total()),
         _ => a.cmp(b),
     }
-}
-
-fn extract(arguments: &[ValueRef<'_>]) -> Result<Value, Fault> {
-    let unit = text(arguments, 0).to_lowercase();
-    let shown = text(arguments, 1);
-    let kind = kind(arguments, 2);
-    let millionths = match kind {
-        Type::INTERVAL if unit == "epoch" => Interval::parse(&shown)?.epoch(),
-        Type::INTERVAL => {
-            let i = Interval::parse(&shown)?;
-            i128::from(match unit.as_str() {
-                "year" => i.months / 12 * 1_000_000,
-                "month" => i.months % 12 * 1_000_000,
-                "day" => i.days * 1_000_000,
-                "hour" => i.micros / 3_600_000_000 * 1_000_000,
-                "minute" => i.micros / 60_000_000 % 60 * 1_000_000,
-                "second" => i.micros % 60_000_000,
-                "milliseconds" => i.micros % 60_000_000 * 1000,
-                _ => {
-                    return Err(Fault::unsupported(format!(
-                        "extracting {unit} from an interval"
-                    )));
-                }
-            })
-        }
-        Type::TIME => {
-            let micros = datetime::parse_time(&shown)?;
-            let wall = datetime::from_micros(micros % DAY)?;
-            datetime::field(&unit, wall)?.into()
-        }
-        Type::TIMESTAMPTZ => {
-            let micros = datetime::parse_timestamptz(&shown)?;
-            if unit == "epoch" {
-                micros.into()
-            } else {
-                datetime::field(&unit, datetime::wall(micros, &context::zone())?)?.into()
-            }
-        }
-        _ => {
-            let wall = datetime::from_micros(datetime::parse_timestamp(&shown)?)?;
-            datetime::field(&unit, wall)?.into()
-        }
-    };
-    let scale = match unit.as_str() {
-        "second" | "seconds" => 6,
-        "epoch" if kind == Type::DATE => 0,
-        "epoch" => 6,
-        "milliseconds" => 3,
-        _ => 0,
-    };
-    let number = bigdecimal::BigDecimal::new(millionths.into(), 6);
-    Ok(Value::Text(number::show(&number::round(&number, scale))))
 }
 
 /// `pg_time_arith(operator, type of a, type of b, a, b)`.
@@ -281,7 +254,7 @@ fn arithmetic(arguments: &[ValueRef<'_>]) -> Result<Value, Fault> {
 }
 
 /// Fractions go down to the next smaller unit (interval_mul).
-fn scale(interval: Interval, factor: f64) -> Result<Interval, Fault> {
+pub(super) fn scale(interval: Interval, factor: f64) -> Result<Interval, Fault> {
     let months = interval.months as f64 * factor;
     let days = interval.days as f64 * factor + months.fract() * 30.0;
     let micros = interval.micros as f64 * factor + days.fract() * DAY as f64;

@@ -1,18 +1,25 @@
 //! Functions by name and arguments.
 
 mod aggregate;
+mod arrays;
+mod json;
+mod named;
+mod numbers;
 mod resolve;
 mod special;
 mod table;
+mod times;
 mod window;
 
 use sqlparser::ast::{
-    DuplicateTreatment, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
+    DuplicateTreatment, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArgumentClause,
     FunctionArguments, WindowType,
 };
 
 use crate::embedded::dialect::expr::{Sql, Translator};
-use crate::embedded::dialect::function::aggregate::is_aggregate;
+use crate::embedded::dialect::function::aggregate::{
+    Call, is_aggregate, is_ordered_set, no_window,
+};
 use crate::embedded::dialect::scope::{Scope, fold, object};
 use crate::embedded::dialect::{Fault, quote};
 use crate::error_response::SqlState;
@@ -31,7 +38,11 @@ impl Translator<'_> {
         if !matches!(namespace.as_deref(), None | Some("pg_catalog")) {
             return Err(undefined(&call.name.to_string(), &[]));
         }
-        if !call.within_group.is_empty() || call.null_treatment.is_some() {
+        let ordered_set = is_ordered_set(&name);
+        if call.within_group.is_empty() == ordered_set || call.null_treatment.is_some() {
+            if ordered_set && call.null_treatment.is_none() {
+                return Err(undefined(&name, &[]));
+            }
             return Err(Fault::unsupported(format!("this form of {name}")));
         }
         let list = match &call.args {
@@ -44,14 +55,23 @@ impl Translator<'_> {
                 return Err(Fault::unsupported(format!("{name} of a query")));
             }
         };
-        let aggregate = is_aggregate(&name);
+        let aggregate = is_aggregate(&name) || ordered_set;
         let outer = self.grouping.clone();
         let mut star = false;
         let mut arguments = Vec::new();
-        for argument in list.map(|l| l.args.as_slice()).unwrap_or_default() {
+        let written = list.map(|l| l.args.as_slice()).unwrap_or_default();
+        for argument in named::in_order(&name, written)?.iter() {
             match argument {
                 FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => {
-                    arguments.push(self.expr(expr, scope)?);
+                    let row = if takes_rows(&name) {
+                        self.whole_row(expr, scope)
+                    } else {
+                        None
+                    };
+                    arguments.push(match row {
+                        Some(row) => row,
+                        None => self.expr(expr, scope)?,
+                    });
                 }
                 FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if aggregate => star = true,
                 _ => return Err(Fault::unsupported(format!("this argument of {name}"))),
@@ -64,7 +84,7 @@ impl Translator<'_> {
                 "aggregate function calls cannot be nested",
             ));
         }
-        let sql = if aggregate {
+        let made: Call = if aggregate {
             let distinct = matches!(
                 list.and_then(|l| l.duplicate_treatment),
                 Some(DuplicateTreatment::Distinct)
@@ -74,34 +94,31 @@ impl Translator<'_> {
                 let FunctionArgumentClause::OrderBy(keys) = clause else {
                     return Err(Fault::unsupported(format!("this clause in {name}")));
                 };
+                let among = |expr: &Expr| {
+                    written.iter().any(
+                        |a| matches!(a, FunctionArg::Unnamed(FunctionArgExpr::Expr(e)) if e == expr),
+                    )
+                };
+                if distinct && !keys.iter().all(|k| among(&k.expr)) {
+                    return Err(Fault::new(
+                        SqlState::INVALID_COLUMN_REFERENCE,
+                        "in an aggregate with DISTINCT, ORDER BY expressions must appear in argument list",
+                    ));
+                }
                 order = format!(" ORDER BY {}", self.order_by(keys, scope)?);
             }
-            self.aggregate(&name, arguments, star, distinct, &order)?
-        } else if windowed {
-            self.window_function(&name, arguments)?
-        } else {
-            self.call(&name, arguments)?
-        };
-        let Some(over) = &call.over else {
-            if !aggregate {
-                return Ok(sql);
+            if windowed {
+                no_window(&name, ordered_set, distinct, &order)?;
             }
-            let filter = match &call.filter {
-                Some(filter) => {
-                    format!(
-                        " FILTER (WHERE {})",
-                        self.condition(filter, scope, "FILTER")?.text
-                    )
-                }
-                None => String::new(),
-            };
-            // What stands within the aggregate need not be grouped by.
-            self.grouping = outer;
-            self.grouping.aggregates = true;
-            return Ok(Sql {
-                text: format!("{}{filter}", sql.text),
-                ..sql
-            });
+            if ordered_set {
+                self.ordered_set(&name, arguments, &call.within_group, scope)?
+            } else {
+                self.aggregate(&name, arguments, star, distinct, order)?
+            }
+        } else if windowed {
+            self.window_function(&name, arguments)?.into()
+        } else {
+            return self.call(&name, arguments);
         };
         let filter = match &call.filter {
             Some(filter) => {
@@ -112,14 +129,25 @@ impl Translator<'_> {
             }
             None => String::new(),
         };
+        let Some(over) = &call.over else {
+            // What stands within the aggregate need not be grouped by.
+            self.grouping = outer;
+            self.grouping.aggregates = true;
+            return Ok(made.sql(&filter));
+        };
         self.grouping.windows = true;
         let window = match over {
             WindowType::NamedWindow(name) => quote(&fold(name)),
             WindowType::WindowSpec(spec) => format!("({})", self.window(spec, scope)?),
         };
-        Ok(Sql {
-            text: format!("{}{filter} OVER {window}", sql.text),
-            ..sql
-        })
+        Ok(made.sql(&format!("{filter} OVER {window}")))
     }
+}
+
+/// Functions that a whole row can be given to.
+fn takes_rows(name: &str) -> bool {
+    matches!(
+        name,
+        "row_to_json" | "to_json" | "to_jsonb" | "json_agg" | "jsonb_agg"
+    )
 }

@@ -23,7 +23,7 @@ fn distance(arguments: &[Sql], wanted: &str) -> Option<usize> {
             .zip(types::rank(&to))
             .is_some_and(|(f, t)| f <= t);
         let cost = match (from, letter_) {
-            (_, 'a') => 0,
+            (_, 'a' | 'x') => 0,
             (&Type::UNKNOWN, 't') => 0,
             (&Type::UNKNOWN, _) => 1,
             (from, _) if *from == to => 0,
@@ -85,16 +85,13 @@ impl Translator<'_> {
                 .copied()
                 .unwrap_or('t');
             let sql = if letter_ == 'a' {
-                // What takes anything shows it as text.
+                self.settle_as(argument, &Type::TEXT)?
+            } else if letter_ == 'x' {
                 let sql = self.settle_as(argument, &Type::TEXT)?;
-                if name.starts_with("concat") {
-                    if *sql.kind() == Type::BOOL {
-                        Sql::new(format!("pg_bool_letter({})", sql.text), Type::TEXT)
-                    } else {
-                        self.cast_now(sql, &Type::TEXT.into(), false)?
-                    }
+                if *sql.kind() == Type::BOOL {
+                    Sql::new(format!("pg_bool_letter({})", sql.text), Type::TEXT)
                 } else {
-                    sql
+                    self.cast_now(sql, &Type::TEXT.into(), false)?
                 }
             } else if *argument.kind() == Type::PG_NODE_TREE {
                 argument

@@ -5,15 +5,25 @@ use postgres_types::Type;
 use crate::embedded::dialect::Fault;
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::function::resolve::undefined;
-use crate::embedded::dialect::function::table::FLOATS;
-use crate::embedded::dialect::types::{self, is_integer, is_number};
+use crate::embedded::dialect::types;
 use crate::error_response::SqlState;
 
 impl Translator<'_> {
     /// Functions whose result has the type of an argument, and the like.
     pub(super) fn special(&mut self, name: &str, arguments: &[Sql]) -> Result<Option<Sql>, Fault> {
+        if let Some(sql) = self.of_numbers(name, arguments)? {
+            return Ok(Some(sql));
+        }
+        if let Some(sql) = self.of_times(name, arguments)? {
+            return Ok(Some(sql));
+        }
+        if let Some(sql) = self.of_arrays(name, arguments)? {
+            return Ok(Some(sql));
+        }
+        if let Some(sql) = self.of_json(name, arguments)? {
+            return Ok(Some(sql));
+        }
         let all = || arguments.to_vec();
-        let one = |i: usize| arguments.get(i).cloned();
         Ok(Some(match (name, arguments.len()) {
             ("coalesce", 1..) => {
                 let (all, kind) = self.common(all(), "COALESCE")?;
@@ -41,239 +51,131 @@ impl Translator<'_> {
                 let texts: Vec<String> = all.iter().map(Sql::ordered).collect();
                 Sql::new(format!("nullif({})", texts.join(",")), kind)
             }
-            ("abs" | "ceil" | "ceiling" | "floor" | "round" | "sign" | "trunc", 1) => {
-                let value = one(0).ok_or_else(|| undefined(name, arguments))?;
-                let value = self.settle_as(value, &Type::FLOAT8)?;
-                let kind = match value.kind() {
-                    k if !is_number(k) || types::is_oid(k) => {
-                        return Err(undefined(name, arguments));
-                    }
-                    k if name == "abs" || *k == Type::NUMERIC || *k == Type::FLOAT8 => k.clone(),
-                    _ => Type::FLOAT8,
-                };
-                let value = self.cast_now(value, &kind.clone().into(), false)?;
-                Sql::new(format!("pg_{name}({},{})", value.text, kind.oid()), kind)
-            }
-            ("round" | "trunc", 2) => {
-                let value = one(0).ok_or_else(|| undefined(name, arguments))?;
-                let digits = one(1).ok_or_else(|| undefined(name, arguments))?;
-                let value = self
-                    .implicit(value, &Type::NUMERIC.into())
-                    .map_err(|_| undefined(name, arguments))?;
-                let digits = self.implicit(digits, &Type::INT4.into())?;
-                Sql::new(
-                    format!("pg_{name}_to({},{})", value.text, digits.text),
-                    Type::NUMERIC,
-                )
-            }
-            ("mod", 2) => {
-                let (all, kind) = self.common(all(), "mod")?;
-                let texts: Vec<String> = all.into_iter().map(|a| a.text).collect();
-                if !is_integer(&kind) && kind != Type::NUMERIC {
-                    return Err(undefined(name, arguments));
-                }
-                Sql::new(
-                    format!(
-                        "pg_arith({},{},{})",
-                        u32::from('%'),
-                        kind.oid(),
-                        texts.join(",")
-                    ),
-                    kind,
-                )
-            }
-            ("power" | "pow" | "atan2", 2) => {
-                let mut texts = Vec::new();
-                for argument in all() {
-                    texts.push(
-                        self.implicit(argument, &Type::FLOAT8.into())
-                            .map_err(|_| undefined(name, arguments))?
-                            .text,
-                    );
-                }
-                let function = if name == "atan2" {
-                    "pg_atan2"
-                } else {
-                    "pg_power"
-                };
-                Sql::new(format!("{function}({})", texts.join(",")), Type::FLOAT8)
-            }
-            (float, 1) if FLOATS.contains(&float) => {
-                let value = one(0).ok_or_else(|| undefined(name, arguments))?;
-                let value = self
-                    .implicit(value, &Type::FLOAT8.into())
-                    .map_err(|_| undefined(name, arguments))?;
-                Sql::new(format!("pg_{name}({})", value.text), Type::FLOAT8)
-            }
             ("pg_typeof", 1) => {
                 let kind = arguments
                     .first()
                     .map_or(Type::UNKNOWN, |a| a.kind().clone());
                 Sql::new(kind.oid().to_string(), Type::REGTYPE)
             }
-            ("date_trunc", 2) => {
-                let unit = one(0).ok_or_else(|| undefined(name, arguments))?;
-                let value = one(1).ok_or_else(|| undefined(name, arguments))?;
-                let unit = self.implicit(unit, &Type::TEXT.into())?;
-                let value = self.settle_as(value, &Type::TIMESTAMPTZ)?;
-                let kind = match *value.kind() {
-                    Type::TIMESTAMP => Type::TIMESTAMP,
-                    Type::TIMESTAMPTZ | Type::DATE => Type::TIMESTAMPTZ,
-                    _ => return Err(undefined(name, arguments)),
-                };
-                let value = self.cast_now(value, &kind.clone().into(), false)?;
-                Sql::new(
-                    format!(
-                        "pg_date_trunc({},{},{})",
-                        unit.text,
-                        value.text,
-                        u8::from(kind == Type::TIMESTAMPTZ)
-                    ),
-                    kind,
-                )
-            }
-            ("extract" | "date_part", 2) => {
-                let unit = one(0).ok_or_else(|| undefined(name, arguments))?;
-                let value = one(1).ok_or_else(|| undefined(name, arguments))?;
-                let unit = self.implicit(unit, &Type::TEXT.into())?;
-                let value = self.settle_as(value, &Type::TIMESTAMP)?;
-                if !types::is_time(value.kind())
-                    && !matches!(*value.kind(), Type::TIME | Type::INTERVAL)
-                {
-                    return Err(undefined(name, arguments));
-                }
-                let extracted = Sql::new(
-                    format!(
-                        "pg_extract({},{},{})",
-                        unit.text,
-                        value.text,
-                        value.kind().oid()
-                    ),
-                    Type::NUMERIC,
-                );
-                if name == "extract" {
-                    extracted
+            ("num_nulls" | "num_nonnulls", 1..) => {
+                let test = if name == "num_nulls" {
+                    "IS NULL"
                 } else {
-                    self.cast_now(extracted, &Type::FLOAT8.into(), false)?
+                    "IS NOT NULL"
+                };
+                let mut tests = Vec::new();
+                for argument in all() {
+                    let sql = self.settle_as(argument, &Type::TEXT)?;
+                    tests.push(format!("({} {test})", sql.text));
+                }
+                Sql {
+                    not_null: true,
+                    ..Sql::new(format!("({})", tests.join("+")), Type::INT4)
                 }
             }
-            ("array_to_string", 2 | 3) => {
-                let array = one(0).ok_or_else(|| undefined(name, arguments))?;
-                let mut texts = vec![array.text.clone(), array.kind().oid().to_string()];
-                if types::element(array.kind()).is_none() {
-                    return Err(undefined(name, arguments));
-                }
-                for text in arguments.iter().skip(1) {
-                    texts.push(self.implicit(text.clone(), &Type::TEXT.into())?.text);
-                }
+            // What takes anything makes it a text first.
+            ("quote_literal" | "quote_nullable", 1) => {
+                let texts = self.as_texts(arguments)?;
+                let function = if name == "quote_literal" {
+                    "quote_literal"
+                } else {
+                    "pg_quote_nullable"
+                };
+                Sql::new(format!("{function}({})", texts.join(",")), Type::TEXT)
+            }
+            ("pg_column_size", 1) => {
+                let size = match arguments.first().map(Sql::kind) {
+                    Some(&Type::BOOL | &Type::CHAR) => 1,
+                    Some(&Type::INT2) => 2,
+                    Some(&Type::INT4 | &Type::OID | &Type::FLOAT4 | &Type::DATE) => 4,
+                    Some(
+                        &Type::INT8
+                        | &Type::FLOAT8
+                        | &Type::TIME
+                        | &Type::TIMESTAMP
+                        | &Type::TIMESTAMPTZ,
+                    ) => 8,
+                    Some(&Type::INTERVAL | &Type::UUID) => 16,
+                    // Their length is that of PostgreSQL's storage.
+                    _ => return Err(Fault::unsupported("pg_column_size of this type")),
+                };
+                let value = all().into_iter().map(|a| a.text).collect::<String>();
+                Sql::new(format!("iif({value} IS NULL,NULL,{size})"), Type::INT4)
+            }
+            ("regexp_instr", 2..=7) => {
+                let wanted = ["t", "t", "1", "1", "0", "", "0"];
+                let texts = self.with_defaults(name, arguments, &wanted)?;
+                Sql::new(format!("pg_regexp_instr({})", texts.join(",")), Type::INT4)
+            }
+            ("regexp_substr", 2..=6) => {
+                let wanted = ["t", "t", "1", "1", "", "0"];
+                let texts = self.with_defaults(name, arguments, &wanted)?;
+                Sql::new(format!("pg_regexp_substr({})", texts.join(",")), Type::TEXT)
+            }
+            ("regexp_replace", 3..=6) => {
+                // The fourth is flags if it is a text, else where to begin.
+                let flags = arguments.get(3).filter(|a| types::is_text(a.kind()));
+                let texts = match (flags, arguments) {
+                    (Some(flags), [a, b, c, _]) => {
+                        let four = [a.clone(), b.clone(), c.clone(), flags.clone()];
+                        let mut texts = self.with_defaults(name, &four, &["t", "t", "t", ""])?;
+                        let flags = texts.pop().unwrap_or_default();
+                        texts.extend(["1".into(), "(-2147483648)".into(), flags]);
+                        texts
+                    }
+                    (Some(_), _) => return Err(undefined(name, arguments)),
+                    // A start alone is for the first match from there.
+                    _ => {
+                        let wanted = match arguments.len() {
+                            ..=4 => ["t", "t", "t", "1", "-2147483648", ""],
+                            _ => ["t", "t", "t", "1", "1", ""],
+                        };
+                        self.with_defaults(name, arguments, &wanted)?
+                    }
+                };
                 Sql::new(
-                    format!("pg_array_to_string({})", texts.join(",")),
+                    format!("pg_regexp_replace({})", texts.join(",")),
                     Type::TEXT,
                 )
             }
-            ("array_length" | "array_upper" | "array_lower", 2) | ("cardinality", 1) => {
-                let array = one(0).ok_or_else(|| undefined(name, arguments))?;
-                if types::element(array.kind()).is_none() {
-                    return Err(undefined(name, arguments));
-                }
-                let oid = array.kind().oid();
-                let function = match name {
-                    "array_lower" => "pg_array_lower",
-                    "array_upper" => "pg_array_upper",
-                    "array_length" => "pg_array_length",
-                    _ => "pg_cardinality",
-                };
-                Sql::new(format!("{function}({},{oid})", array.text), Type::INT4)
-            }
-            ("array_position", 2) => {
-                let array = one(0).ok_or_else(|| undefined(name, arguments))?;
-                let value = one(1).ok_or_else(|| undefined(name, arguments))?;
-                let element =
-                    types::element(array.kind()).ok_or_else(|| undefined(name, arguments))?;
-                let value = self.implicit(value, &element.into())?;
-                let value = self.cast_now(value, &Type::TEXT.into(), false)?;
-                Sql::new(
-                    format!("pg_array_position({},{})", array.text, value.text),
-                    Type::INT4,
-                )
-            }
-            ("array_append", 2) => {
-                let mut both = all().into_iter();
-                match (both.next(), both.next()) {
-                    (Some(a), Some(b)) => {
-                        return self
-                            .binary(&sqlparser::ast::BinaryOperator::StringConcat, a, b)
-                            .map(Some);
-                    }
-                    _ => return Err(undefined(name, arguments)),
-                }
-            }
-            ("to_json" | "to_jsonb", 1) => {
-                let value = one(0).ok_or_else(|| undefined(name, arguments))?;
-                let value = self.settle_as(value, &Type::TEXT)?;
-                let kind = if name == "to_json" {
-                    Type::JSON
-                } else {
-                    Type::JSONB
-                };
-                Sql::new(
-                    format!("pg_to_json({},{})", value.text, value.kind().oid()),
-                    kind,
-                )
-            }
-            (
-                "json_build_object" | "jsonb_build_object" | "json_build_array"
-                | "jsonb_build_array",
-                _,
-            ) => {
-                let object = name.ends_with("object");
-                let mut texts = Vec::new();
-                for (i, argument) in all().into_iter().enumerate() {
-                    let sql = self.settle_as(argument, &Type::TEXT)?;
-                    texts.push(if object && i % 2 == 0 {
-                        self.cast_now(sql, &Type::TEXT.into(), false)?.text
-                    } else {
-                        format!("pg_to_json({},{})", sql.text, sql.kind().oid())
-                    });
-                }
-                if object && texts.len() % 2 != 0 {
-                    return Err(Fault::new(
-                        SqlState::INVALID_PARAMETER_VALUE,
-                        "argument list must have even number of elements",
-                    ));
-                }
-                let function = if object {
-                    "pg_json_object"
-                } else {
-                    "pg_json_array"
-                };
-                let text = format!("{function}({})", texts.join(","));
-                if name.starts_with("jsonb") {
-                    Sql::new(format!("pg_json({text},1)"), Type::JSONB)
-                } else {
-                    Sql::new(text, Type::JSON)
-                }
-            }
-            ("jsonb_set", 3 | 4) => {
-                let mut texts = Vec::new();
-                for (argument, kind) in
-                    all()
-                        .into_iter()
-                        .zip([Type::JSONB, Type::TEXT_ARRAY, Type::JSONB, Type::BOOL])
-                {
-                    let sql = self.settle_as(argument, &kind)?;
-                    if *sql.kind() != kind {
-                        return Err(undefined(name, arguments));
-                    }
-                    texts.push(sql.text);
-                }
-                if texts.len() == 3 {
-                    texts.push("1".into());
-                }
-                Sql::new(format!("pg_jsonb_set({})", texts.join(",")), Type::JSONB)
-            }
-            ("timezone", 2) => return Err(Fault::unsupported("timezone(…); AT TIME ZONE is")),
             _ => return Ok(None),
         }))
+    }
+
+    /// All arguments in their text form.
+    pub(super) fn as_texts(&mut self, arguments: &[Sql]) -> Result<Vec<String>, Fault> {
+        let mut texts = Vec::new();
+        for argument in arguments {
+            let sql = self.settle_as(argument.clone(), &Type::TEXT)?;
+            texts.push(self.cast_now(sql, &Type::TEXT.into(), false)?.text);
+        }
+        Ok(texts)
+    }
+
+    /// Arguments and what stands for those that are missing: numbers, or texts.
+    fn with_defaults(
+        &mut self,
+        name: &str,
+        arguments: &[Sql],
+        wanted: &[&str],
+    ) -> Result<Vec<String>, Fault> {
+        let mut texts = Vec::new();
+        for (i, default) in wanted.iter().enumerate() {
+            let number = default.parse::<i64>().is_ok();
+            texts.push(match arguments.get(i) {
+                Some(argument) => {
+                    let kind = if number { Type::INT4 } else { Type::TEXT };
+                    let one = self.all_of(name, std::slice::from_ref(argument), &kind);
+                    one.map_err(|fault| match fault.code {
+                        SqlState::UNDEFINED_FUNCTION => undefined(name, arguments),
+                        _ => fault,
+                    })?
+                    .concat()
+                }
+                None if number => format!("({default})"),
+                None => "''".into(),
+            });
+        }
+        Ok(texts)
     }
 }
