@@ -282,6 +282,18 @@ fn arrays() {
         ),
         ("select trim_array(array[1,2,3], 4)", "2202E"),
         ("select generate_subscripts(array['a','b'], 1)", "1;2"),
+        ("select * from generate_series(3, 1, -1)", "3;2;1"),
+        (
+            "select * from generate_series(10, 2, -3) x where x > 4",
+            "10;7",
+        ),
+        ("select * from generate_series(1, 3, -1)", ""),
+        (
+            "select generate_series(1, 5, x) from (values (2)) t(x)",
+            "1;3;5",
+        ),
+        ("select * from generate_series(1, 5, null)", ""),
+        ("select * from generate_series(1, 5, 0)", "22023"),
         (
             "select * from generate_subscripts(array['a','b','c'], 1, true)",
             "3;2;1",

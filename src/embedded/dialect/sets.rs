@@ -268,13 +268,7 @@ impl Translator<'_> {
                 types::show(&kind, -1)
             )));
         }
-        Ok(series(
-            &start.text,
-            &stop.text,
-            &format!("pg_step({})", step.text),
-            kind,
-            alias,
-        ))
+        Ok(series(&start.text, &stop.text, &step.text, kind, alias))
     }
 
     fn series_of_times(
@@ -517,8 +511,21 @@ pub(super) fn number_rows(relation: &mut Relation, text: &str) -> Result<(), Fau
 }
 
 fn series(start: &str, stop: &str, step: &str, kind: Type, alias: &str) -> (String, Relation) {
-    let text = format!("generate_series({start},{stop},{step}) AS {}", quote(alias));
-    (text, single(alias, "value", kind))
+    let mut relation = single(alias, "value", kind);
+    if step.bytes().all(|b| b.is_ascii_digit()) && step != "0" {
+        let text = format!("generate_series({start},{stop},{step}) AS {}", quote(alias));
+        return (text, relation);
+    }
+    // SQLite's goes up only: it counts the steps.
+    let text = format!(
+        "generate_series(0,pg_steps({start},{stop},{step})) AS {}",
+        quote(alias)
+    );
+    for column in &mut relation.columns {
+        let value = format!("({start}+{}.\"value\"*{step})", quote(alias));
+        column.computed = Some(value);
+    }
+    (text, relation)
 }
 
 /// The relation of a function with one column, which is called as the function is.

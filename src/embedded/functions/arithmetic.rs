@@ -99,12 +99,22 @@ pub(super) const FUNCTIONS: Table = &[
         }
         float(x.sqrt())
     }),
-    ("pg_step", 1, |a| match integer(a, 0) {
-        0 => Err(Fault::new(
-            SqlState::INVALID_PARAMETER_VALUE,
-            "step size cannot equal zero",
-        )),
-        n => Ok(Value::Integer(n)),
+    // How many steps there are from one number to another; −1 if not even the first is one.
+    ("pg_steps", 3, |a| {
+        let (start, stop, step) = (integer(a, 0), integer(a, 1), integer(a, 2));
+        let way = i128::from(stop) - i128::from(start);
+        let steps = match step {
+            0 => {
+                return Err(Fault::new(
+                    SqlState::INVALID_PARAMETER_VALUE,
+                    "step size cannot equal zero",
+                ));
+            }
+            _ if way == 0 => 0,
+            _ if (way > 0) != (step > 0) => -1,
+            _ => way / i128::from(step),
+        };
+        Ok(Value::Integer(i64::try_from(steps).unwrap_or(i64::MAX)))
     }),
     ("pg_tan", 1, |a| domain(a, f64::tan)),
     ("pg_to_hex", 1, |a| {
