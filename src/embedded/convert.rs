@@ -367,6 +367,11 @@ pub(super) fn cast(
             }))
         }
         Storage::Text if *target == Type::NUMERIC => {
+            if let ValueRef::Text(text) = value
+                && std::str::from_utf8(text).is_ok_and(|t| number::is_shown(t, to.modifier))
+            {
+                return Ok(owned(value));
+            }
             let number = numeric(value)?;
             Ok(Value::Text(number::show(&number::fit(
                 number,

@@ -73,6 +73,34 @@ pub(super) fn show(number: &BigDecimal) -> String {
     number.to_plain_string()
 }
 
+/// Whether [`show`] would write a number like that, once it fits into `numeric(precision, scale)`.
+/// Most numbers that come or are kept are so, and need not be computed with.
+pub(super) fn is_shown(text: &str, modifier: i32) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let (whole, fraction) = match digits.split_once('.') {
+        Some((_, "")) => return false,
+        Some(parts) => parts,
+        None => (digits, ""),
+    };
+    let all = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    let zero = |part: &str| part.bytes().all(|b| b == b'0');
+    if digits.len() > 1000
+        || !all(whole)
+        || !all(fraction)
+        || whole.is_empty()
+        || whole.len() > 1 && whole.starts_with('0')
+        || digits.len() < text.len() && zero(whole) && zero(fraction)
+    {
+        return false;
+    }
+    let Some((precision, scale)) = precision_and_scale(modifier) else {
+        return true;
+    };
+    let length = |part: &str| i32::try_from(part.len()).unwrap_or(i32::MAX);
+    let before = if whole == "0" { 0 } else { length(whole) };
+    length(fraction) == scale && before <= precision.saturating_sub(scale)
+}
+
 /// Rounds half away from zero, as PostgreSQL does.
 pub(super) fn round(number: &BigDecimal, scale: i64) -> BigDecimal {
     number.with_scale_round(scale, RoundingMode::HalfUp)
@@ -183,6 +211,48 @@ pub(super) fn to_i64(number: &BigDecimal) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn what_is_shown_need_not_be_computed(
+            text in "-?[0-9]{0,4}(\\.[0-9]{0,4})?",
+            precision in 1..9_i32,
+            scale in 0..5_i32,
+            any: bool,
+        ) {
+            let modifier = if any { -1 } else { (precision << 16 | scale) + 4 };
+            if is_shown(&text, modifier) {
+                let fits = fit(parse(&text).unwrap(), modifier).unwrap();
+                proptest::prop_assert_eq!(show(&fits), text);
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_as_they_are_shown_are_seen() {
+        let two = (10 << 16 | 2) + 4;
+        for (text, modifier, seen) in [
+            ("0", -1, true),
+            ("-12.50", -1, true),
+            ("0.00", two, true),
+            ("99999999.99", two, true),
+            ("100000000.00", two, false),
+            ("1.5", two, false),
+            ("1", two, false),
+            ("-0.00", -1, false),
+            ("007", -1, false),
+            ("", -1, false),
+            ("-", -1, false),
+            (".5", -1, false),
+            ("5.", -1, false),
+            ("1e3", -1, false),
+            ("+1", -1, false),
+            (" 1", -1, false),
+            ("NaN", -1, false),
+        ] {
+            assert_eq!(is_shown(text, modifier), seen, "{text}");
+        }
+    }
 
     #[test]
     fn arithmetic_has_the_digits_of_postgresql() {

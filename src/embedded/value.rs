@@ -161,6 +161,7 @@ pub(super) fn kept(value: Value<'static>, kind: &Type) -> Result<Kept, Fault> {
         }
         // PostgreSQL's text form is how they are kept.
         other => match other.to_text() {
+            Some(text) if *kind == Type::NUMERIC && number::is_shown(&text, -1) => Kept::Text(text),
             Some(text) if *kind == Type::NUMERIC && text != "NaN" => {
                 Kept::Text(number::show(&number::parse(&text)?))
             }

@@ -182,7 +182,6 @@ const KINDS: &[(Type, Type, Element, i16, &str)] = &[
 
 impl Kind {
     pub(crate) fn of(kind: &Type) -> Self {
-        let oid = kind.oid();
         match *kind {
             // void is sent as an empty value in both formats.
             Type::UNKNOWN | Type::VOID | Type::PG_NODE_TREE => return Self::Plain(Element::Text),
@@ -191,10 +190,10 @@ impl Kind {
             _ => {}
         }
         for (plain, array, element, ..) in KINDS {
-            if plain.oid() == oid {
+            if plain == kind {
                 return Self::Plain(*element);
             }
-            if array.oid() == oid {
+            if array == kind {
                 return Self::Array(*element);
             }
         }
@@ -282,7 +281,18 @@ pub(crate) fn get<'a>(
     bytes: &'a [u8],
     zone: Option<&TimeZone>,
 ) -> Result<Value<'a>, ErrorResponse> {
-    match (format, Kind::of(kind)) {
+    get_as(Kind::of(kind), kind, format, bytes, zone)
+}
+
+/// The same, where what kind it is has been looked up.
+pub(crate) fn get_as<'a>(
+    of: Kind,
+    kind: &Type,
+    format: Format,
+    bytes: &'a [u8],
+    zone: Option<&TimeZone>,
+) -> Result<Value<'a>, ErrorResponse> {
+    match (format, of) {
         (Format::Text, of) => {
             let text = utf8(bytes)?;
             if names_objects(kind) && text.trim().parse::<u32>().is_err() {
@@ -315,7 +325,7 @@ pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, ErrorResponse> {
         )
     };
     match core::str::from_utf8(bytes) {
-        Ok(text) if text.bytes().any(|b| b == 0) => Err(wrong(&[0])),
+        Ok(_) if bytes.contains(&0) => Err(wrong(&[0])),
         Ok(text) => Ok(text),
         Err(error) => {
             let rest = bytes.get(error.valid_up_to()..).unwrap_or_default();

@@ -14,7 +14,7 @@ use jiff::tz::TimeZone;
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::copy::CopyIn;
 use crate::server::copy::options::{CopyFormat, CopyOptions};
-use crate::server::format::{self, Format};
+use crate::server::format::{self, Format, Kind};
 use crate::server::protocol::MAX_MESSAGE;
 use rows::Frame;
 pub use rows::{CopyRow, CopyRows};
@@ -62,7 +62,10 @@ impl Decoder {
             columns: copy
                 .columns
                 .into_iter()
-                .map(|column| (column.name, column.kind))
+                .map(|column| {
+                    let of = Kind::of(&column.kind);
+                    (column.name, column.kind, of)
+                })
                 .collect(),
             zone,
         });
@@ -228,7 +231,7 @@ impl Decoder {
 
     fn missing(&self, count: usize) -> Result<(), ErrorResponse> {
         match self.frame.columns.get(count) {
-            Some((name, _)) => Err(bad(format!("missing data for column \"{name}\""))),
+            Some((name, ..)) => Err(bad(format!("missing data for column \"{name}\""))),
             None => Ok(()),
         }
     }

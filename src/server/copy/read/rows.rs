@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use postgres_types::Type;
 
 use crate::error_response::ErrorResponse;
-use crate::server::format::{self, Format};
+use crate::server::format::{self, Format, Kind};
 use crate::server::value::Value;
 
 /// What is the same for all rows of a COPY.
@@ -15,7 +15,7 @@ use crate::server::value::Value;
 pub(super) struct Frame {
     pub(super) table: String,
     pub(super) format: Format,
-    pub(super) columns: Vec<(String, Type)>,
+    pub(super) columns: Vec<(String, Type, Kind)>,
     pub(super) zone: Option<TimeZone>,
 }
 
@@ -110,14 +110,15 @@ impl<'a> CopyRow<'a> {
         self.fields
             .iter()
             .zip(&frame.columns)
-            .map(move |(field, (name, kind))| {
+            .map(move |(field, (name, kind, of))| {
                 let Some(bytes) = field.and_then(|(from, to)| {
                     let (from, to) = (usize::try_from(from).ok()?, usize::try_from(to).ok()?);
                     self.rows.bytes.get(from..to)
                 }) else {
                     return Ok(Value::Null);
                 };
-                format::get(kind, frame.format, bytes, frame.zone.as_ref()).map_err(|error| {
+                let zone = frame.zone.as_ref();
+                format::get_as(*of, kind, frame.format, bytes, zone).map_err(|error| {
                     let mut place =
                         format!("COPY {}, line {}, column {name}", frame.table, self.line);
                     if frame.format == Format::Text {
