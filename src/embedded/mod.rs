@@ -1,5 +1,6 @@
 //! `EmbeddedDatabase`: SQLite behind the door. Each session has a thread, because SQLite blocks.
 
+mod advisory;
 mod array;
 mod authorize;
 mod catalog;
@@ -32,6 +33,7 @@ use jiff::Timestamp;
 
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{Client, Database};
+use advisory::{Advisory, Locks};
 use catalog::Facts;
 use functions::SessionInfo;
 use place::{Opening, Private, PrivateError};
@@ -62,12 +64,14 @@ pub use thread::{EmbeddedPortal, EmbeddedSession, EmbeddedStatement};
 /// long as the transaction has no cursor open. In the levels above, a transaction sees what was
 /// committed before its first statement, all of them are serializable, and one that writes after
 /// another has committed gets 40001. `SELECT … FOR UPDATE` takes the writer's place at once.
+/// Advisory locks are shared by the sessions of one `EmbeddedDatabase`.
 #[derive(Debug)]
 pub struct EmbeddedDatabase {
     opening: Opening,
     /// Kept for what its end does; none for a file.
     _private: Option<Private>,
     name: Option<String>,
+    advisory: Arc<Advisory>,
     /// `pg_postmaster_start_time()`.
     started: Timestamp,
 }
@@ -100,6 +104,7 @@ impl EmbeddedDatabase {
             opening,
             _private: Some(private),
             name: None,
+            advisory: Arc::default(),
             started: context::now(),
         })
     }
@@ -119,6 +124,7 @@ impl EmbeddedDatabase {
             opening,
             _private: None,
             name: None,
+            advisory: Arc::default(),
             started: context::now(),
         })
     }
@@ -142,6 +148,7 @@ impl Database for EmbeddedDatabase {
                 format!("database \"{database}\" does not exist"),
             ));
         }
+        let alarm = Arc::default();
         let facts = Facts {
             info: SessionInfo {
                 database,
@@ -149,7 +156,8 @@ impl Database for EmbeddedDatabase {
                 process_id: client.process_id,
                 started: self.started,
                 context: client.context,
-                alarm: Arc::default(),
+                locks: Locks::new(&self.advisory, client.process_id, &alarm),
+                alarm,
             },
             tls: client.login.tls().cloned(),
         };

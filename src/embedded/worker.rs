@@ -76,6 +76,8 @@ impl<'c> Worker<'c> {
         drop(portal);
         if unfinished && self.transaction.implicit {
             self.abort();
+        } else if unfinished && !self.transaction.block {
+            self.facts.info.locks.end_transaction();
         }
     }
 
@@ -192,7 +194,10 @@ impl<'c> Worker<'c> {
     ) -> Result<bool, ErrorResponse> {
         loop {
             if let Some(running) = &mut portal.running {
-                if !running.fetch(rows, &self.schema, events)? {
+                let before = events.len();
+                let fetched = running.fetch(rows, &self.schema, events);
+                self.tell_notices(before, events);
+                if !fetched? {
                     return Ok(false);
                 }
                 portal.running = None;
@@ -264,6 +269,12 @@ impl<'c> Worker<'c> {
                 Begun::Rows(running) => portal.running = Some(running),
             }
         }
+    }
+
+    /// What functions had to say goes before the rows they said it for.
+    fn tell_notices(&self, before: usize, events: &mut Vec<Event>) {
+        let notices = self.facts.info.locks.take_notices();
+        events.splice(before..before, notices.into_iter().map(Event::Notice));
     }
 
     /// Starts a statement; what has rows goes on in what this gives.
@@ -450,6 +461,8 @@ impl<'c> Worker<'c> {
                 let commit = matches!(plan, Plan::Commit) && !self.transaction.failed;
                 if self.transaction.is_open() {
                     self.end(commit)?;
+                } else {
+                    self.facts.info.locks.end_transaction();
                 }
                 complete(events, if commit { "COMMIT" } else { "ROLLBACK" });
             }
@@ -501,6 +514,7 @@ impl<'c> Worker<'c> {
                 if *command == SessionCommand::DiscardAll {
                     self.close_cursors(|_| false);
                     sequences::forget();
+                    self.facts.info.locks.unlock_all();
                 }
                 let columns = command.columns();
                 let context = &self.facts.info.context;
@@ -674,18 +688,21 @@ impl<'c> Worker<'c> {
                 }
                 e => respond(&e, None),
             })?;
-        let context = &self.facts.info.context;
+        let (context, locks) = (&self.facts.info.context, &self.facts.info.locks);
         match plan {
             Plan::Savepoint(_) => {
                 context.savepoint(name);
+                locks.savepoint(name);
                 self.transaction.savepoint(name);
             }
             Plan::Release(_) => {
                 context.release(name);
+                locks.release_savepoint(name);
                 self.transaction.back_to(name, true);
             }
             _ => {
                 context.rollback_to(name);
+                locks.rollback_to(name);
                 self.lose_cursors();
                 self.transaction.back_to(name, false);
                 self.transaction.failed = false;
@@ -729,6 +746,7 @@ impl<'c> Worker<'c> {
         } else {
             context.rollback();
         }
+        self.facts.info.locks.end_transaction();
         ended.map_err(|e| respond(&e, Some(&self.schema)))
     }
 
@@ -736,6 +754,9 @@ impl<'c> Worker<'c> {
     fn end_query(&mut self) -> Result<(), ErrorResponse> {
         if self.transaction.implicit {
             return self.end(true);
+        }
+        if !self.transaction.block {
+            self.facts.info.locks.end_transaction();
         }
         Ok(())
     }
@@ -753,6 +774,7 @@ impl<'c> Worker<'c> {
         if self.transaction.block {
             self.transaction.failed = true;
             self.drop_running();
+            self.facts.info.locks.fail();
         } else if let Err(error) = self.end(false) {
             tracing::debug!(target: "pgtls::sqlite", ?error, "rollback");
         }

@@ -19,6 +19,7 @@ mod from;
 mod function;
 mod join;
 mod keywords;
+mod locking;
 mod named;
 mod operator;
 mod origin;

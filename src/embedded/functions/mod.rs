@@ -34,7 +34,7 @@ use rusqlite::{Connection, Error, Result};
 use crate::embedded::convert;
 use crate::embedded::dialect::{Fault, Ty};
 use crate::error_response::SqlState;
-pub(super) use session::{Alarm, SessionInfo};
+pub(super) use session::{Alarm, SessionInfo, Woken};
 
 /// A function of values that are not NULL.
 type Strict = fn(&[ValueRef<'_>]) -> Result<Value, Fault>;

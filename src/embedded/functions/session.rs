@@ -1,6 +1,6 @@
 //! Functions about the session, the server and the clock.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -8,10 +8,11 @@ use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Error, Result, ffi};
 
+use crate::embedded::advisory::Locks;
 use crate::embedded::catalog::OWNER;
 use crate::embedded::dialect::Fault;
 use crate::embedded::functions::fail;
-use crate::embedded::{array, context, datetime};
+use crate::embedded::{advisory, array, context, datetime};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{SERVER_VERSION, Scope, SessionContext};
 
@@ -24,34 +25,88 @@ pub(in crate::embedded) struct SessionInfo {
     pub(in crate::embedded) started: Timestamp,
     pub(in crate::embedded) context: SessionContext,
     pub(in crate::embedded) alarm: Arc<Alarm>,
+    pub(in crate::embedded) locks: Arc<Locks>,
 }
 
 /// Wakes a sleeping statement.
 #[derive(Debug, Default)]
 pub(in crate::embedded) struct Alarm {
-    rung: Mutex<bool>,
+    bells: Mutex<Bells>,
     changed: Condvar,
 }
 
+#[derive(Debug, Default)]
+struct Bells {
+    /// The statement is to end.
+    rung: bool,
+    /// What it waits for is there.
+    nudged: bool,
+}
+
+/// Why a wait ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(in crate::embedded) enum Woken {
+    Late,
+    Nudged,
+    Rung,
+}
+
 impl Alarm {
+    fn bells(&self) -> MutexGuard<'_, Bells> {
+        self.bells.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(in crate::embedded) fn ring(&self) {
-        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.bells().rung = true;
         self.changed.notify_all();
     }
 
     /// To be called before a statement starts.
     pub(in crate::embedded) fn reset(&self) {
-        *self.rung.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.bells().rung = false;
+    }
+
+    /// What the statement waits for is there.
+    pub(in crate::embedded) fn nudge(&self) {
+        self.bells().nudged = true;
+        self.changed.notify_all();
+    }
+
+    /// To be called before it is said what is waited for.
+    pub(in crate::embedded) fn expect_nudge(&self) {
+        self.bells().nudged = false;
+    }
+
+    /// Waits for a nudge.
+    pub(in crate::embedded) fn wait(&self, limit: Option<Duration>) -> Woken {
+        let asleep = |bells: &mut Bells| !bells.rung && !bells.nudged;
+        let bells = self.bells();
+        let bells = match limit {
+            None => self
+                .changed
+                .wait_while(bells, asleep)
+                .unwrap_or_else(PoisonError::into_inner),
+            Some(limit) => {
+                self.changed
+                    .wait_timeout_while(bells, limit, asleep)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
+            }
+        };
+        match *bells {
+            Bells { nudged: true, .. } => Woken::Nudged,
+            Bells { rung: true, .. } => Woken::Rung,
+            _ => Woken::Late,
+        }
     }
 
     /// Sleeps; false if it was woken.
     pub(in crate::embedded) fn sleep(&self, time: Duration) -> bool {
-        let rung = self.rung.lock().unwrap_or_else(PoisonError::into_inner);
-        let (rung, _) = self
+        let (bells, _) = self
             .changed
-            .wait_timeout_while(rung, time, |rung| !*rung)
+            .wait_timeout_while(self.bells(), time, |bells| !bells.rung)
             .unwrap_or_else(PoisonError::into_inner);
-        !*rung
+        !bells.rung
     }
 }
 
@@ -67,6 +122,7 @@ fn stamp(time: Timestamp) -> Result<Value> {
 }
 
 pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()> {
+    advisory::register(connection, &info.locks, &info.context)?;
     // Not the same for every row, and harmless in a default.
     let plain = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
     // Only where a client writes it itself, never in a view or trigger.

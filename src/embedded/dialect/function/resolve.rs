@@ -70,6 +70,7 @@ impl Translator<'_> {
         }
         let best = FUNCTIONS
             .iter()
+            .chain(crate::embedded::dialect::locking::FUNCTIONS)
             .filter(|(n, ..)| *n == name)
             .filter_map(|f| distance(&arguments, f.1).map(|d| (d, f)))
             .min_by_key(|(d, _)| *d);

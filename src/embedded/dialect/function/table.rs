@@ -103,7 +103,6 @@ pub(super) const FUNCTIONS: &[(&str, &str, char, &str)] = &[
     ("octet_length", "t", 'i', "octet_length"),
     ("overlay", "tti", 't', "pg_overlay"),
     ("overlay", "ttii", 't', "pg_overlay"),
-    ("pg_advisory_unlock_all", "", '0', "pg_void"),
     ("pg_backend_pid", "", 'i', ""),
     ("pg_client_encoding", "", 'm', ""),
     ("pg_collation_is_visible", "o", 'b', "pg_true"),
