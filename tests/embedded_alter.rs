@@ -364,14 +364,14 @@ fn violations_name_the_constraint_and_the_key() {
             (
                 "insert into k values (-1, 1)",
                 "new row for relation \"k\" violates check constraint \"k_a_check\"".into(),
-                None,
+                Some("Failing row contains (-1, 1)."),
                 "k",
                 "k_a_check",
             ),
             (
                 "insert into p values (3, 'a')",
                 "duplicate key value violates unique constraint \"p_code_key\"".into(),
-                None,
+                Some("Key (code)=(a) already exists."),
                 "p",
                 "p_code_key",
             ),

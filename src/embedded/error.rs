@@ -2,10 +2,10 @@
 
 use rusqlite::{Error, ffi};
 
-use crate::embedded::dialect::{Fault, NOT_NULL_KEY, Script};
+use crate::embedded::dialect::{Fault, Script};
 use crate::embedded::functions::carried;
-use crate::embedded::lock;
 use crate::embedded::schema::SqliteSchema;
+use crate::embedded::{lock, violation};
 use crate::error_response::{ErrorResponse, SqlState};
 
 /// Result codes (SQLite docs, "Result and Error Codes") and what PostgreSQL calls them: extended
@@ -145,13 +145,9 @@ pub(super) fn respond(error: &Error, schema: Option<&SqliteSchema<'_>>) -> Error
             );
         }
     }
-    if let (Error::SqliteFailure(code, Some(message)), Some(schema)) = (error, schema)
-        && code.extended_code & 0xff == ffi::SQLITE_CONSTRAINT
-        && let Some(answer) = constraint(message, schema)
-    {
-        return answer;
-    }
-    fault(error).respond(None::<&Script>)
+    schema
+        .and_then(|schema| violated(error, schema, None))
+        .unwrap_or_else(|| fault(error).respond(None::<&Script>))
 }
 
 /// The error of a statement that was run, which may be asked for more.
@@ -160,72 +156,27 @@ pub(super) fn respond_to(
     schema: &SqliteSchema<'_>,
     statement: &rusqlite::Statement<'_>,
 ) -> ErrorResponse {
-    let extended = error.sqlite_error().map(|e| e.extended_code);
-    if extended == Some(ffi::SQLITE_CONSTRAINT_FOREIGNKEY)
-        && let Some(sql) = statement.expanded_sql()
-        && let Some(answer) = schema.violated_key(&sql)
-    {
-        return answer;
-    }
-    respond(error, Some(schema))
+    let violates = error.sqlite_error_code() == Some(ffi::ErrorCode::ConstraintViolation);
+    violates
+        .then(|| violated(error, schema, statement.expanded_sql().as_deref()))
+        .flatten()
+        .unwrap_or_else(|| respond(error, Some(schema)))
 }
 
-/// `UNIQUE constraint failed: t.a, t.b` and the like, in PostgreSQL's words.
-fn constraint(message: &str, schema: &SqliteSchema<'_>) -> Option<ErrorResponse> {
-    let (kind, what) = message.split_once(" constraint failed: ")?;
-    let columns: Vec<(&str, &str)> = what.split(", ").filter_map(|c| c.split_once('.')).collect();
-    let table = columns.first().map(|(table, _)| *table).unwrap_or_default();
-    let names: Vec<&str> = columns.iter().map(|(_, column)| *column).collect();
-    match kind {
-        "UNIQUE" => {
-            let name = match what.strip_prefix("index '") {
-                Some(name) => name.trim_end_matches('\'').to_owned(),
-                None => schema.unique_name(table, &names),
-            };
-            Some(
-                ErrorResponse::error(
-                    SqlState::UNIQUE_VIOLATION,
-                    format!("duplicate key value violates unique constraint \"{name}\""),
-                )
-                .with_table("public", table)
-                .with_constraint(name),
-            )
+/// The constraint that was violated, as far as it is known.
+fn violated(error: &Error, schema: &SqliteSchema<'_>, sql: Option<&str>) -> Option<ErrorResponse> {
+    let Error::SqliteFailure(code, Some(message)) = error else {
+        return None;
+    };
+    let key = matches!(
+        code.extended_code,
+        ffi::SQLITE_CONSTRAINT_FOREIGNKEY | ffi::SQLITE_CONSTRAINT_TRIGGER
+    );
+    match sql {
+        Some(sql) if key => violation::of_key(schema, sql),
+        _ if code.extended_code & 0xff == ffi::SQLITE_CONSTRAINT => {
+            violation::of_message(schema, message, sql)
         }
-        "NOT NULL" => {
-            let column = names.first()?;
-            Some(
-                ErrorResponse::error(
-                    SqlState::NOT_NULL_VIOLATION,
-                    format!(
-                        "null value in column \"{column}\" of relation \"{table}\" violates not-null constraint"
-                    ),
-                )
-                .with_table("public", table)
-                .with_column(*column),
-            )
-        }
-        "CHECK" if what == NOT_NULL_KEY => Some(ErrorResponse::error(
-            SqlState::NOT_NULL_VIOLATION,
-            "null value in a column of the primary key violates not-null constraint",
-        )),
-        // Without a name it is the one that holds a serial column to its type.
-        "CHECK" if what.contains(" BETWEEN ") => Some(ErrorResponse::error(
-            SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
-            "integer out of range",
-        )),
-        "CHECK" => Some(match schema.table_of_check(what) {
-            Some(table) => ErrorResponse::error(
-                SqlState::CHECK_VIOLATION,
-                format!("new row for relation \"{table}\" violates check constraint \"{what}\""),
-            )
-            .with_table("public", table)
-            .with_constraint(what),
-            None => ErrorResponse::error(
-                SqlState::CHECK_VIOLATION,
-                format!("new row violates check constraint \"{what}\""),
-            )
-            .with_constraint(what),
-        }),
         _ => None,
     }
 }

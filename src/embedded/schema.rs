@@ -10,11 +10,11 @@ use crate::embedded::catalog;
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{
     ALWAYS, BY_DEFAULT, COMMENTS, Fault, Index, NOT_NULL_KEY, PRIMARY_MARK, Schema, Table,
-    TableColumn, VIEW_TYPES, foreign_key_name, quote, stands_for_constraint,
+    TableColumn, VIEW_TYPES, key_name, quote, stands_for_constraint,
 };
 use crate::embedded::error::fault;
-use crate::embedded::{sequences, violation};
-use crate::error_response::{ErrorResponse, SqlState};
+use crate::embedded::sequences;
+use crate::error_response::SqlState;
 
 /// Tables remembered, at most.
 const MAX_CACHE: usize = 1_000;
@@ -43,6 +43,10 @@ impl<'c> SqliteSchema<'c> {
             system: Cell::new(false),
             attached: Cell::new(false),
         }
+    }
+
+    pub(super) fn connection(&self) -> &'c Connection {
+        self.connection
     }
 
     /// Changes whenever a table does.
@@ -113,44 +117,59 @@ impl<'c> SqliteSchema<'c> {
     }
 
     /// The name of the unique constraint or index of these columns.
-    pub(super) fn unique_name(&self, table: &str, columns: &[&str]) -> String {
-        let keys: Vec<String> = match self.find("main", table) {
-            Ok(Some(found)) => found
-                .columns
-                .iter()
-                .filter(|c| c.key)
-                .map(|c| c.name.clone())
-                .collect(),
-            _ => Vec::new(),
-        };
-        if keys.iter().map(String::as_str).eq(columns.iter().copied()) {
+    pub(super) fn unique_name(
+        &self,
+        database: &'static str,
+        table: &str,
+        columns: &[&str],
+    ) -> String {
+        if let Some(name) = self.index_of(database, table, columns).ok().flatten() {
+            return name;
+        }
+        let found = self.find(database, table).ok().flatten();
+        let owned: Vec<String> = columns.iter().map(|c| (*c).to_owned()).collect();
+        let definition = found.as_ref().map_or("", |t| t.definition.as_str());
+        let given = ["p", "u"]
+            .iter()
+            .find_map(|kind| key_name(definition, kind, &owned));
+        if let Some(name) = given {
+            return name;
+        }
+        let keys = found.iter().flat_map(|t| &t.columns).filter(|c| c.key);
+        if keys.map(|c| c.name.as_str()).eq(columns.iter().copied()) {
             return format!("{table}_pkey");
         }
-        self.index_of(table, columns)
-            .ok()
-            .flatten()
-            .unwrap_or_else(|| format!("{table}_{}_key", columns.join("_")))
+        format!("{table}_{}_key", columns.join("_"))
     }
 
     /// The unique index that was made by name.
-    fn index_of(&self, table: &str, columns: &[&str]) -> rusqlite::Result<Option<String>> {
+    fn index_of(
+        &self,
+        database: &str,
+        table: &str,
+        columns: &[&str],
+    ) -> rusqlite::Result<Option<String>> {
         self.connection
             .prepare_cached(
-                "SELECT l.name FROM pragma_index_list(?1) l WHERE l.\"unique\" AND l.origin='c' AND \
-                 (SELECT group_concat(i.name) FROM pragma_index_info(l.name) i)=?2",
+                "SELECT l.name FROM pragma_index_list(?1, ?3) l WHERE l.\"unique\" AND l.origin='c' AND \
+                 (SELECT group_concat(i.name) FROM pragma_index_info(l.name, ?3) i)=?2",
             )?
-            .query_row([table, &columns.join(",")], |r| r.get(0))
+            .query_row([table, &columns.join(","), database], |r| r.get(0))
             .optional()
     }
 
-    /// The foreign key that a statement violates.
-    pub(super) fn violated_key(&self, sql: &str) -> Option<ErrorResponse> {
-        violation::of_statement(self.connection, sql, |table, columns| {
-            let found = self.find("main", table).ok().flatten();
-            found
-                .and_then(|t| foreign_key_name(&t.definition, columns))
-                .unwrap_or_else(|| format!("{table}_{}_fkey", columns.join("_")))
-        })
+    /// The user's table that an index is of.
+    pub(super) fn table_of_index(&self, name: &str) -> Option<String> {
+        let sql = "SELECT tbl_name FROM main.sqlite_schema WHERE type='index' AND name=?1";
+        self.strings(sql, name).ok()?.pop()
+    }
+
+    /// The name of a table's foreign key.
+    pub(super) fn foreign_key_name(&self, table: &str, columns: &[String]) -> String {
+        let found = self.find("main", table).ok().flatten();
+        found
+            .and_then(|t| key_name(&t.definition, "f", columns))
+            .unwrap_or_else(|| format!("{table}_{}_fkey", columns.join("_")))
     }
 
     /// The one table with a check of that name.

@@ -107,6 +107,14 @@ pub(super) fn of<'v>(raw: ValueRef<'v>, ty: &Ty) -> Result<Value<'v>, Fault> {
     })
 }
 
+/// A value's text as clients see it.
+pub(super) fn padded_to(text: String, ty: &Ty) -> String {
+    match ty.kind {
+        Type::BPCHAR if ty.modifier > 4 => padded(text.into(), ty.modifier).into_owned(),
+        _ => text,
+    }
+}
+
 /// `char(n)` is kept without its padding.
 fn padded(text: Cow<'_, str>, modifier: i32) -> Cow<'_, str> {
     let width = usize::try_from(modifier.saturating_sub(4)).unwrap_or(0);

@@ -374,9 +374,9 @@ pub(in crate::embedded) fn constraint_name(
     })
 }
 
-/// The name of the foreign key of these columns, by the table's definition.
-pub(in crate::embedded) fn foreign_key_name(sql: &str, columns: &[String]) -> Option<String> {
-    constraint_name(&parse(sql)?, "f", columns)
+/// The name of the key of these columns, by the table's definition: `p`, `u` or `f`.
+pub(in crate::embedded) fn key_name(sql: &str, kind: &str, columns: &[String]) -> Option<String> {
+    constraint_name(&parse(sql)?, kind, columns)
 }
 
 #[cfg(test)]

@@ -56,8 +56,8 @@ impl Translator<'_> {
             return Err(Fault::new(
                 SqlState::NOT_NULL_VIOLATION,
                 format!(
-                    "null value in column \"{}\" violates not-null constraint",
-                    column.name
+                    "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
+                    column.name, self.changing
                 ),
             ));
         }
@@ -65,7 +65,12 @@ impl Translator<'_> {
         // SQLite would count on.
         if column.counts && !sql.text.bytes().all(|b| b.is_ascii_digit()) {
             return Ok(Sql {
-                text: format!("pg_not_null({},{})", sql.text, super::literal(&column.name)),
+                text: format!(
+                    "pg_not_null({},{},{})",
+                    sql.text,
+                    super::literal(&column.name),
+                    super::literal(&self.changing)
+                ),
                 ..sql
             });
         }
@@ -107,6 +112,7 @@ impl Translator<'_> {
         }
         let table = self.table(name)?;
         own_target(&table).at(name)?;
+        self.changing.clone_from(&table.name);
         let mut columns: Vec<TableColumn> = Vec::new();
         for column in &insert.columns {
             let ident = column
@@ -494,6 +500,7 @@ impl Translator<'_> {
             return Err(Fault::new(SqlState::SYNTAX_ERROR, "syntax error in UPDATE").at(update));
         }
         let (table, visible, mut scope) = self.target_of(&update.table)?;
+        self.changing.clone_from(&table.name);
         let from = match &update.from {
             None => String::new(),
             Some(UpdateTableFromKind::AfterSet(from) | UpdateTableFromKind::BeforeSet(from)) => {

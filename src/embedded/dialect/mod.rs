@@ -46,7 +46,7 @@ pub(super) use comment::COMMENTS;
 pub(super) use copy::Copy;
 pub(super) use ddl::{ALWAYS, BY_DEFAULT, NOT_NULL_KEY, VIEW_TYPES};
 pub(super) use definition::{
-    PRIMARY_MARK, Step, UNIQUE_MARK, constraint_name, foreign_key_name, stands_for_constraint,
+    PRIMARY_MARK, Step, UNIQUE_MARK, constraint_name, key_name, stands_for_constraint,
 };
 pub(super) use named::{Direction, Names, OpenCursor, no_cursor};
 pub(super) use parse::Script;

@@ -90,6 +90,7 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
     statistics::register(connection)?;
     session::register(connection, info)?;
     crate::embedded::sequences::register(connection)?;
+    crate::embedded::violation::register(connection)?;
     connection.create_collation("pg_numeric", crate::embedded::number::compare)?;
     connection.create_collation("pg_interval", time::compare_intervals)
 }

@@ -198,8 +198,9 @@ pub(super) const LOOSE: &[(&str, super::Strict)] = &[
         ValueRef::Null => Err(Fault::new(
             SqlState::NOT_NULL_VIOLATION,
             format!(
-                "null value in column \"{}\" violates not-null constraint",
-                text(a, 1)
+                "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
+                text(a, 1),
+                text(a, 2)
             ),
         )),
         value => Ok(Value::try_from(value).unwrap_or(Value::Null)),

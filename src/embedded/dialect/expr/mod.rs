@@ -76,6 +76,8 @@ pub(super) struct Translator<'s> {
     pub(super) once_next: bool,
     /// The sequences that numbers are drawn from.
     pub(super) draws: Vec<String>,
+    /// The table whose rows a statement changes.
+    pub(super) changing: String,
     /// In the list of a SELECT, what gives rows there.
     pub(super) sets: Option<super::sets::Sets>,
 }
@@ -108,6 +110,7 @@ impl<'s> Translator<'s> {
             once: false,
             once_next: false,
             draws: Vec::new(),
+            changing: String::new(),
             sets: None,
         }
     }
