@@ -46,8 +46,9 @@ fn numbers_are_drawn_and_set() {
                 ("select nextval('nope')", "42P01"),
                 ("select setval('nope', 1)", "42P01"),
                 ("select setval('s', -1)", "22003"),
-                ("select nextval('s') from t", "0A000"),
-                ("update t set x = nextval('s')", "0A000"),
+                ("select nextval('s') from t where x = 2", "12"),
+                ("select setval('s', 7)", "7"),
+                ("select setval('s', null)", "∅"),
                 ("create sequence tiny maxvalue 2", ""),
                 ("select nextval('tiny'), nextval('tiny')", "1|2"),
                 ("select nextval('tiny')", "2200H"),
@@ -127,4 +128,165 @@ fn sessions_draw_from_one_sequence() {
         all.sort_unstable();
         assert_eq!(all, (1..=90).collect::<Vec<i64>>());
     });
+}
+
+/// What `pg_dump` writes of a serial column, and what else draws for each row.
+#[test]
+fn numbers_are_drawn_for_each_row() {
+    with_client(&plain(), async |client| {
+        check(
+            &client,
+            &[
+                ("create table public.t(id integer not null, x text)", ""),
+                (
+                    "create sequence public.t_id_seq as integer start with 1 increment by 1 no minvalue no maxvalue cache 1",
+                    "",
+                ),
+                ("alter table public.t_id_seq owner to postgres", ""),
+                ("alter sequence public.t_id_seq owned by public.t.id", ""),
+                (
+                    "alter table only public.t alter column id set default nextval('public.t_id_seq'::regclass)",
+                    "",
+                ),
+                ("select pg_catalog.setval('public.t_id_seq', 3, true)", "3"),
+                ("alter table only public.t add constraint t_pkey primary key (id)", ""),
+                ("insert into t(x) values ('a') returning id", "4"),
+                ("insert into t(x) values ('b'), ('c'), ('d') returning id", "5;6;7"),
+                ("insert into t values (default, 'e'), (2000, 'f') returning id", "8;2000"),
+                ("insert into t(x) select 'g' || n from generate_series(1, 100) n", ""),
+                ("select count(*), max(id), lastval(), currval('t_id_seq') from t where x like 'g%'", "100|108|108|108"),
+                ("insert into t(x) values ('h') returning id", "109"),
+                // A statement that fails for another reason tells of the row it failed for.
+                ("insert into t(id, x) values (109, 'again')", "23505"),
+                ("insert into t(x) values ('i') returning id", "110"),
+                ("select pg_get_serial_sequence('t', 'id')", "public.t_id_seq"),
+                (
+                    "select column_default from information_schema.columns where table_name = 't' and column_name = 'id'",
+                    "nextval('t_id_seq'::regclass)",
+                ),
+                ("create sequence s", ""),
+                ("select nextval('s'), n from generate_series(10, 13) n order by n desc", "4|13;3|12;2|11;1|10"),
+                ("select nextval('s')", "5"),
+                ("select n, (select nextval('s')) > 0 from generate_series(1, 2) n", "1|t;2|t"),
+                ("select setval('s', 100)", "100"),
+                ("update t set id = nextval('s') + 1000 where x in ('a', 'b')", ""),
+                ("select id from t where x in ('a', 'b') order by 1", "1101;1102"),
+                ("create table made as select nextval('s') as n, x from t where x in ('c', 'd')", ""),
+                ("select * from made order by 1", "103|c;104|d"),
+                ("create sequence few maxvalue 3", ""),
+                ("select nextval('few') from generate_series(1, 4)", "2200H"),
+                ("select nextval('few') from generate_series(1, 3)", "1;2;3"),
+                ("create table u(x int default nextval('nope'))", "42P01"),
+                ("select nextval('nope') from t", "42P01"),
+                ("begin read only", ""),
+                ("select nextval('s') from t", "25006"),
+                ("rollback", ""),
+                // What draws depends on it.
+                ("drop sequence t_id_seq", "2BP01"),
+                ("drop sequence t_id_seq cascade", ""),
+                ("insert into t(x) values ('x')", "23502"),
+            ],
+        )
+        .await;
+        let next = client.prepare("select nextval($1)").await.unwrap();
+        let row = client.query_one(&next, &[&"public.s"]).await.unwrap();
+        assert_eq!(row.get::<_, i64>(0), 105);
+        let insert = client
+            .prepare("insert into made values (nextval('s'), $1) returning n")
+            .await
+            .unwrap();
+        for expected in [106_i64, 107] {
+            let row = client.query_one(&insert, &[&"z"]).await.unwrap();
+            assert_eq!(row.get::<_, i64>(0), expected);
+        }
+    });
+}
+
+#[test]
+fn serial_columns_need_not_be_the_key() {
+    on_empty(&[
+        (
+            "create table t(id int primary key, n serial, m bigserial unique)",
+            "",
+        ),
+        (
+            "insert into t(id) values (10), (20) returning n, m",
+            "1|1;2|2",
+        ),
+        ("insert into t values (30, null, 5)", "23502"),
+        ("alter table t add column k smallserial", ""),
+        ("select id, k from t order by id", "10|1;20|2"),
+        ("insert into t(id) values (40) returning n, m, k", "3|3|3"),
+        ("select pg_get_serial_sequence('t', 'n')", "public.t_n_seq"),
+        ("alter table t rename column n to no", ""),
+        ("alter table t rename to tt", ""),
+        (
+            "select pg_get_serial_sequence('tt', 'no')",
+            "public.t_n_seq",
+        ),
+        ("truncate tt restart identity", ""),
+        ("insert into tt(id) values (1) returning no, m, k", "1|1|1"),
+        ("alter table tt drop column k", ""),
+        ("select nextval('t_k_seq')", "42P01"),
+        ("drop table tt", ""),
+        ("select nextval('t_n_seq')", "42P01"),
+        ("select count(*) from pg_sequence", "0"),
+        (
+            "create table i(id int primary key, n int generated always as identity)",
+            "0A000",
+        ),
+    ]);
+}
+
+#[test]
+fn sequences_are_altered() {
+    on_empty(&[
+        ("create sequence s", ""),
+        ("select nextval('s')", "1"),
+        ("alter sequence s restart", ""),
+        ("select nextval('s')", "1"),
+        (
+            "alter sequence s start 60 restart with 50 increment by -2 maxvalue 100 minvalue 45 cycle",
+            "",
+        ),
+        (
+            "select nextval('s') from generate_series(1, 5)",
+            "50;48;46;100;98",
+        ),
+        ("alter sequence s increment 0", "22023"),
+        ("alter sequence s maxvalue 10", "22023"),
+        ("alter sequence s restart 5", "22023"),
+        (
+            "alter sequence s as smallint no cycle no maxvalue cache 20",
+            "22023",
+        ),
+        (
+            "alter sequence s increment 1 as smallint no cycle no maxvalue cache 20",
+            "",
+        ),
+        (
+            "select seqtypid::regtype, seqmax, seqmin, seqincrement, seqcycle from pg_sequence",
+            "smallint|32767|45|1|f",
+        ),
+        ("alter sequence s rename to z", ""),
+        ("select nextval('s')", "42P01"),
+        ("select nextval('z')", "99"),
+        ("alter sequence s restart", "42P01"),
+        ("alter sequence if exists s restart", ""),
+        ("create table t(id int default nextval('z'), x int)", ""),
+        ("alter sequence z rename to y", ""),
+        ("insert into t values (default, 1) returning id", "100"),
+        ("alter sequence y owned by t.nope", "42703"),
+        ("alter sequence y owned by nope.id", "42P01"),
+        ("alter sequence t restart", "42809"),
+        ("alter sequence y owned by t.id", ""),
+        ("alter sequence y owned by none", ""),
+        ("drop table t", ""),
+        ("select nextval('y')", "101"),
+        ("create table k(id serial primary key)", ""),
+        ("alter sequence k_id_seq restart with 100", ""),
+        ("insert into k default values returning id", "100"),
+        ("alter sequence k_id_seq increment 2", "0A000"),
+        ("drop sequence k_id_seq", "2BP01"),
+    ]);
 }

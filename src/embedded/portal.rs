@@ -7,12 +7,11 @@ use async_channel::Sender;
 use postgres_types::Type;
 use rusqlite::types::Value as Kept;
 use rusqlite::{CachedStatement, Connection};
-use sqlparser::ast::Statement;
 
-use crate::embedded::dialect::{Output, Script, Translated, Ty};
+use crate::embedded::dialect::{Output, Parsed, Script, Translated, Ty};
 use crate::embedded::error::{respond, respond_to};
 use crate::embedded::schema::SqliteSchema;
-use crate::embedded::{convert, value};
+use crate::embedded::{convert, sequences, value};
 use crate::error_response::ErrorResponse;
 use crate::server::{CopyRows, Event, RowFormat, Rows, Value};
 
@@ -29,7 +28,7 @@ pub(super) struct Batch {
 #[derive(Debug)]
 pub(super) struct PreparedStatement {
     /// None if there was nothing but blanks and comments.
-    pub(super) statement: Option<Statement>,
+    pub(super) statement: Option<Parsed>,
     pub(super) script: Script,
     pub(super) declared: Vec<Option<Type>>,
     pub(super) translated: Option<Translated>,
@@ -123,8 +122,13 @@ impl Copying {
                     .raw_bind_parameter(number, kept)
                     .map_err(|e| respond(&e, None))?;
             }
-            let done = statement.raw_execute();
+            let mut done = statement.raw_execute();
+            while done.is_err() && sequences::wants() {
+                sequences::reserve(connection)?;
+                done = statement.raw_execute();
+            }
             done.map_err(|e| respond_to(&e, schema, &statement))?;
+            sequences::settle(connection)?;
             self.count = self.count.saturating_add(1);
         }
         Ok(())

@@ -9,8 +9,8 @@ use rusqlite::{Connection, MAIN_DB, OptionalExtension, TransactionState};
 use crate::embedded::catalog;
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{
-    ALWAYS, BY_DEFAULT, COMMENTS, Fault, Index, NOT_NULL_KEY, PRIMARY_MARK, Schema, Table,
-    TableColumn, VIEW_TYPES, key_name, quote, stands_for_constraint,
+    ALWAYS, BY_DEFAULT, COMMENTS, Fault, Index, NOT_NULL_KEY, OWNED, PRIMARY_MARK, Schema,
+    Sequence, Table, TableColumn, VIEW_TYPES, key_name, quote, stands_for_constraint,
 };
 use crate::embedded::error::fault;
 use crate::embedded::sequences;
@@ -407,6 +407,23 @@ impl Schema for SqliteSchema<'_> {
 
     fn has_sequence(&self, name: &str) -> Result<bool, Fault> {
         sequences::there(self.connection, name).map_err(|e| fault(&e))
+    }
+
+    fn sequence(&self, name: &str) -> Result<Option<Sequence>, Fault> {
+        sequences::known(self.connection, name).map_err(|e| fault(&e))
+    }
+
+    fn serial_of(&self, name: &str) -> Result<Option<String>, Fault> {
+        sequences::serial_of(self.connection, name).map_err(|e| fault(&e))
+    }
+
+    fn has_owned(&self) -> Result<bool, Fault> {
+        has_table(self.connection, OWNED).map_err(|e| fault(&e))
+    }
+
+    fn tables_with(&self, text: &str) -> Result<Vec<String>, Fault> {
+        let sql = "SELECT name FROM main.sqlite_schema WHERE type='table' AND instr(sql, ?1)";
+        self.strings(sql, text).map_err(|e| fault(&e))
     }
 
     fn has_comments(&self) -> Result<bool, Fault> {

@@ -3,11 +3,14 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use rusqlite::Connection;
+use postgres_types::Type;
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension};
 
-use crate::embedded::dialect::{Fault, SEQUENCES, no_sequence, quote, serial_name};
+use crate::embedded::dialect::{
+    Fault, OWNED, SEQUENCES, Sequence, bare_name, no_sequence, quote, serial_name,
+};
 use crate::embedded::error::respond;
 use crate::embedded::functions::fail;
 use crate::embedded::schema::has_table;
@@ -19,7 +22,23 @@ struct Session {
     drawn: Vec<i64>,
     current: HashMap<String, i64>,
     last: Option<i64>,
+    /// Numbers for the rows of the statement at hand.
+    blocks: HashMap<String, Block>,
+    /// The sequence whose numbers were too few.
+    wanted: Option<String>,
 }
+
+/// Numbers that a statement may use, row by row.
+#[derive(Default)]
+struct Block {
+    numbers: Vec<i64>,
+    used: usize,
+    /// The sequence as it was before.
+    before: Option<(i64, bool)>,
+}
+
+/// Numbers for a statement, at most.
+const MAX_BLOCK: usize = 10_000_000;
 
 thread_local! {
     static SESSION: RefCell<Session> = RefCell::new(Session::default());
@@ -32,8 +51,17 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
         let at = usize::try_from(context.get::<i64>(0)?).unwrap_or(usize::MAX);
         Ok(SESSION.with_borrow(|s| s.drawn.get(at).copied()))
     })?;
+    // It may stand in a column's default.
+    let plain = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
+    connection.create_scalar_function("pg_nextval", 1, plain, |context| {
+        hand_out(&context.get::<String>(0)?)
+    })?;
+    connection.create_scalar_function("pg_nextval_of", 1, flags, |context| {
+        let name: Option<String> = context.get(0)?;
+        name.map(|name| hand_out(&bare_name(&name))).transpose()
+    })?;
     connection.create_scalar_function("pg_currval", 1, flags, |context| {
-        let name = bare(&context.get::<String>(0)?);
+        let name = bare_name(&context.get::<String>(0)?);
         SESSION
             .with_borrow(|s| s.current.get(&name).copied())
             .ok_or_else(|| {
@@ -51,14 +79,6 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
 
 fn undefined(text: String) -> rusqlite::Error {
     fail(Fault::new(SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE, text))
-}
-
-/// The last part of a name, folded as identifiers are.
-fn bare(name: &str) -> String {
-    match name.strip_suffix('"') {
-        Some(inner) => inner.rsplit_once('"').map_or(inner, |(_, n)| n).to_owned(),
-        None => name.rsplit('.').next().unwrap_or_default().to_lowercase(),
-    }
 }
 
 /// DISCARD ALL and its like.
@@ -92,10 +112,13 @@ fn alone<T>(
 
 /// Draws one number from each.
 pub(super) fn draw(connection: &Connection, names: &[String]) -> Result<(), ErrorResponse> {
+    if names.is_empty() {
+        return Ok(());
+    }
     let drawn = alone(connection, || {
         let mut drawn = Vec::new();
         for name in names {
-            let name = bare(name);
+            let name = bare_name(name);
             let value = next(connection, &name)?;
             note(&name, value);
             drawn.push(value);
@@ -169,52 +192,202 @@ fn set_serial(connection: &Connection, table: &str, value: i64) -> rusqlite::Res
     Ok(())
 }
 
+/// What is known of a sequence, other than those of serial columns.
+pub(super) fn known(connection: &Connection, name: &str) -> rusqlite::Result<Option<Sequence>> {
+    if !has_table(connection, SEQUENCES)? {
+        return Ok(None);
+    }
+    connection
+        .prepare_cached(&format!(
+            "SELECT last, called, start, step, low, high, cycle, kind FROM main.{SEQUENCES} WHERE name=?1"
+        ))?
+        .query_row([name], |r| {
+            Ok(Sequence {
+                last: r.get(0)?,
+                called: r.get(1)?,
+                start: r.get(2)?,
+                step: r.get(3)?,
+                low: r.get(4)?,
+                high: r.get(5)?,
+                cycle: r.get(6)?,
+                kind: Type::from_oid(r.get(7)?).unwrap_or(Type::INT8),
+            })
+        })
+        .optional()
+}
+
+/// The table whose serial column has this sequence.
+pub(super) fn serial_of(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
+    serial(connection, name)
+}
+
+/// The columns that own a sequence: sequence, table, column.
+pub(super) fn owned(connection: &Connection) -> rusqlite::Result<Vec<(String, String, String)>> {
+    if !has_table(connection, OWNED)? {
+        return Ok(Vec::new());
+    }
+    connection
+        .prepare_cached(&format!("SELECT sequence, tab, col FROM main.{OWNED}"))?
+        .query_map([], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?
+        .collect()
+}
+
+impl Sequence {
+    /// The number behind the last.
+    fn step_on(&mut self, name: &str) -> Result<i64, ErrorResponse> {
+        let stepped = self.last.checked_add(self.step);
+        let stepped = stepped.filter(|n| (self.low..=self.high).contains(n));
+        let up = self.step > 0;
+        let value = match (self.called, stepped) {
+            (false, _) => self.last,
+            (true, Some(next)) => next,
+            (true, None) if self.cycle && up => self.low,
+            (true, None) if self.cycle => self.high,
+            (true, None) => {
+                let (word, bound) = if up {
+                    ("maximum", self.high)
+                } else {
+                    ("minimum", self.low)
+                };
+                return Err(ErrorResponse::error(
+                    SqlState::new("2200H").unwrap_or(SqlState::INVALID_PARAMETER_VALUE),
+                    format!("nextval: reached {word} value of sequence \"{name}\" ({bound})"),
+                ));
+            }
+        };
+        (self.last, self.called) = (value, true);
+        Ok(value)
+    }
+
+    fn keep(&self, connection: &Connection, name: &str) -> rusqlite::Result<()> {
+        connection
+            .prepare_cached(&format!(
+                "UPDATE main.{SEQUENCES} SET last=?2, called=?3 WHERE name=?1"
+            ))?
+            .execute((name, self.last, self.called))
+            .map(drop)
+    }
+}
+
 fn next_of(connection: &Connection, name: &str) -> rusqlite::Result<Result<i64, ErrorResponse>> {
-    let (last, called, step, low, high, cycle): (i64, bool, i64, i64, i64, bool) = connection
-        .query_row(
-            &format!(
-                "SELECT last, called, step, low, high, cycle FROM main.{SEQUENCES} WHERE name=?1"
-            ),
-            [name],
-            |r| {
-                Ok((
-                    r.get(0)?,
-                    r.get(1)?,
-                    r.get(2)?,
-                    r.get(3)?,
-                    r.get(4)?,
-                    r.get(5)?,
-                ))
-            },
-        )?;
-    let stepped = last.checked_add(step).filter(|n| (low..=high).contains(n));
-    let value = match (called, stepped) {
-        (false, _) => last,
-        (true, Some(next)) => next,
-        (true, None) if cycle => {
-            if step > 0 {
-                low
-            } else {
-                high
+    let Some(mut sequence) = known(connection, name)? else {
+        return Ok(Err(no_sequence(name)));
+    };
+    let value = match sequence.step_on(name) {
+        Ok(value) => value,
+        Err(error) => return Ok(Err(error)),
+    };
+    sequence.keep(connection, name)?;
+    Ok(Ok(value))
+}
+
+/// A number for a row; without one the statement fails, to be run again with more.
+fn hand_out(name: &str) -> rusqlite::Result<i64> {
+    let number = SESSION.with_borrow_mut(|s| {
+        let block = s.blocks.get_mut(name);
+        let number = block.and_then(|block| {
+            let number = block.numbers.get(block.used).copied();
+            block.used = block.used.saturating_add(usize::from(number.is_some()));
+            number
+        });
+        if number.is_none() {
+            s.wanted = Some(name.to_owned());
+        }
+        number
+    });
+    match number {
+        Some(number) => {
+            note(name, number);
+            Ok(number)
+        }
+        None => Err(fail(Fault::unsupported("nextval here"))),
+    }
+}
+
+/// A statement begins: it has no numbers yet.
+pub(super) fn begin_statement() {
+    SESSION.with_borrow_mut(|s| {
+        s.blocks.clear();
+        s.wanted = None;
+    });
+}
+
+/// The statement is run again, with the same numbers.
+pub(super) fn rewind() {
+    SESSION.with_borrow_mut(|s| {
+        for block in s.blocks.values_mut() {
+            block.used = 0;
+        }
+    });
+}
+
+/// Whether it was a lack of numbers that a statement failed for.
+pub(super) fn wants() -> bool {
+    SESSION.with_borrow(|s| s.wanted.is_some())
+}
+
+/// Draws more numbers for a statement that is to be run again.
+pub(super) fn reserve(connection: &Connection) -> Result<(), ErrorResponse> {
+    let Some(name) = SESSION.with_borrow_mut(|s| s.wanted.take()) else {
+        return Ok(());
+    };
+    rewind();
+    let mut block = SESSION.with_borrow_mut(|s| s.blocks.remove(&name).unwrap_or_default());
+    let count = block.numbers.len().saturating_mul(7).max(1);
+    if block.numbers.len() >= MAX_BLOCK {
+        return Err(Fault::unsupported("nextval for so many rows").respond(None));
+    }
+    let told = |e: rusqlite::Error| respond(&e, None);
+    if let Some(mut sequence) = known(connection, &name).map_err(told)? {
+        block.before.get_or_insert((sequence.last, sequence.called));
+        for drawn in 0..count {
+            match sequence.step_on(&name) {
+                Ok(number) => block.numbers.push(number),
+                // Perhaps these are enough.
+                Err(_) if drawn > 0 => break,
+                Err(error) => return Err(error),
             }
         }
-        (true, None) => {
-            let (word, bound) = if step > 0 {
-                ("maximum", high)
-            } else {
-                ("minimum", low)
-            };
-            return Ok(Err(ErrorResponse::error(
-                SqlState::new("2200H").unwrap_or(SqlState::INVALID_PARAMETER_VALUE),
-                format!("nextval: reached {word} value of sequence \"{name}\" ({bound})"),
-            )));
+        sequence.keep(connection, &name).map_err(told)?;
+    } else {
+        for _ in 0..count {
+            block.numbers.push(next(connection, &name)?);
         }
-    };
-    connection.execute(
-        &format!("UPDATE main.{SEQUENCES} SET last=?2, called=1 WHERE name=?1"),
-        (name, value),
-    )?;
-    Ok(Ok(value))
+    }
+    SESSION.with_borrow_mut(|s| s.blocks.insert(name, block));
+    Ok(())
+}
+
+/// The statement has all its numbers; gives back the others.
+pub(super) fn settle(connection: &Connection) -> Result<(), ErrorResponse> {
+    let blocks = SESSION.with_borrow_mut(|s| std::mem::take(&mut s.blocks));
+    let told = |e: rusqlite::Error| respond(&e, None);
+    for (name, block) in blocks {
+        let Some(drawn) = block.numbers.last() else {
+            continue;
+        };
+        if block.used == block.numbers.len() {
+            continue;
+        }
+        let used = block.used.checked_sub(1).and_then(|i| block.numbers.get(i));
+        if let Some(mut sequence) = known(connection, &name).map_err(told)? {
+            if sequence.last == *drawn {
+                let before = block.before.unwrap_or((sequence.start, false));
+                (sequence.last, sequence.called) = used.map_or(before, |used| (*used, true));
+                sequence.keep(connection, &name).map_err(told)?;
+            }
+        } else if let Some(table) = serial(connection, &name).map_err(told)? {
+            let first = block.numbers.first().copied().unwrap_or(1);
+            let last = used.copied().unwrap_or(first.saturating_sub(1));
+            connection
+                .execute(
+                    "UPDATE main.sqlite_sequence SET seq=?2 WHERE name=?1 AND seq=?3",
+                    (table, last, drawn),
+                )
+                .map_err(told)?;
+        }
+    }
+    Ok(())
 }
 
 /// `setval`; `called` is whether the value counts as drawn.
@@ -225,7 +398,7 @@ pub(super) fn set(
     called: bool,
 ) -> Result<(), ErrorResponse> {
     let told = |e: rusqlite::Error| respond(&e, None);
-    let name = bare(name);
+    let name = bare_name(name);
     if there(connection, &name).map_err(told)? {
         let (low, high): (i64, i64) = connection
             .query_row(

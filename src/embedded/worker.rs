@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::types::Value as Kept;
-use sqlparser::ast::Statement;
 
 use crate::embedded::catalog::{self, Facts};
 use crate::embedded::cursor::Cursor;
 use crate::embedded::dialect::{
-    Copy, Names, Output, Plan, Script, Step, Translated, quote, translate,
+    Copy, Names, Output, Parsed, Plan, Script, Step, Translated, quote, translate,
 };
 use crate::embedded::error::{respond, respond_to};
 use crate::embedded::portal::{
@@ -39,7 +39,7 @@ pub(super) struct Worker<'c> {
 
 /// What one statement needs to know of how it is run.
 struct Run<'a> {
-    statement: &'a Statement,
+    statement: &'a Parsed,
     script: &'a Script,
     parameters: Vec<Value<'static>>,
     /// None in a simple query: text, and the columns are told.
@@ -97,7 +97,7 @@ impl<'c> Worker<'c> {
         let statement = script.statements.pop();
         if let Some(statement) = &statement
             && self.transaction.failed
-            && !ends_block(statement)
+            && !statement.ends_block()
         {
             return Err(in_failed_block());
         }
@@ -117,7 +117,7 @@ impl<'c> Worker<'c> {
 
     fn translate(
         &self,
-        statement: &Statement,
+        statement: &Parsed,
         script: &Script,
         declared: &[Option<Type>],
     ) -> Result<Translated, ErrorResponse> {
@@ -154,9 +154,28 @@ impl<'c> Worker<'c> {
         }
         let level = self.facts.info.context.setting("transaction_isolation");
         let fresh = level.is_ok_and(|l| matches!(&*l, "read committed" | "read uncommitted"));
+        let at_once = match plan {
+            Plan::Lock {
+                relation,
+                nowait: true,
+                ..
+            } => Some(relation),
+            _ => None,
+        };
+        if at_once.is_some() {
+            lock::begin_statement(Some(Duration::ZERO));
+        }
         self.transaction
             .prepare(self.connection, intent, fresh)
-            .map_err(|e| respond(&e, None))
+            .map_err(|e| match (respond(&e, None), at_once) {
+                (told, Some(relation)) if told.code() == SqlState::LOCK_NOT_AVAILABLE => {
+                    ErrorResponse::error(
+                        told.code(),
+                        format!("could not obtain lock on relation \"{relation}\""),
+                    )
+                }
+                (told, _) => told,
+            })
     }
 
     /// Goes on with a portal until `rows` rows are there, or a batch is full, or it ends.
@@ -195,7 +214,15 @@ impl<'c> Worker<'c> {
         loop {
             if let Some(running) = &mut portal.running {
                 let before = events.len();
-                let fetched = running.fetch(rows, &self.schema, events);
+                let mut fetched = running.fetch(rows, &self.schema, events);
+                // The numbers it draws row by row were too few: it has given no row yet.
+                while fetched.is_err() && running.count() == 0 && self.reserve()? {
+                    events.truncate(before);
+                    fetched = running.fetch(rows, &self.schema, events);
+                }
+                if fetched.is_ok() {
+                    sequences::settle(self.connection)?;
+                }
                 self.tell_notices(before, events);
                 if !fetched? {
                     return Ok(false);
@@ -279,9 +306,10 @@ impl<'c> Worker<'c> {
 
     /// Starts a statement; what has rows goes on in what this gives.
     fn run(&mut self, run: Run<'_>, events: &mut Vec<Event>) -> Result<Begun<'c>, ErrorResponse> {
-        if self.transaction.failed && !ends_block(run.statement) {
+        if self.transaction.failed && !run.statement.ends_block() {
             return Err(in_failed_block());
         }
+        sequences::begin_statement();
         let mut owned;
         let mut version = self.version()?;
         let (translated, needs_catalog) = loop {
@@ -382,7 +410,7 @@ impl<'c> Worker<'c> {
                         .rows(sql, parameters, columns, format, tag, events)
                         .map(Begun::Rows);
                 }
-                let count = self.write(sql, parameters)?;
+                let count = self.write_drawing(sql, parameters)?;
                 if let Some(sequence) = takes.as_ref().filter(|_| count > 0) {
                     sequences::note(sequence, self.connection.last_insert_rowid());
                 }
@@ -393,7 +421,7 @@ impl<'c> Worker<'c> {
                 for sql in sql {
                     self.write(sql, &[])?;
                 }
-                let count = self.write(insert, &[])?;
+                let count = self.write_drawing(insert, &[])?;
                 events.push(Event::Complete(format!("SELECT {count}")));
                 self.end_single(together)?;
             }
@@ -409,7 +437,12 @@ impl<'c> Worker<'c> {
                     self.begin_implicit()?;
                 }
                 for step in steps {
-                    steps::run(self.connection, &self.schema, step)?;
+                    while let Err(error) = steps::run(self.connection, &self.schema, step) {
+                        if !self.reserve()? {
+                            return Err(error);
+                        }
+                    }
+                    sequences::settle(self.connection)?;
                 }
                 self.end_single(together)?;
                 complete(events, tag);
@@ -421,8 +454,23 @@ impl<'c> Worker<'c> {
                         format!("{tag} cannot run inside a transaction block"),
                     ));
                 }
-                self.write(sql, &[])?;
+                for sql in *sql {
+                    self.write(sql, &[])?;
+                }
                 complete(events, tag);
+            }
+            Plan::Lock { takes, .. } => {
+                if !self.transaction.block && !together {
+                    return Err(ErrorResponse::error(
+                        SqlState::NO_ACTIVE_SQL_TRANSACTION,
+                        "LOCK TABLE can only be used in transaction blocks",
+                    ));
+                }
+                if let Some(sql) = takes {
+                    self.begin_implicit()?;
+                    self.write(sql, &[])?;
+                }
+                complete(events, "LOCK TABLE");
             }
             Plan::Begin {
                 read_only,
@@ -478,6 +526,7 @@ impl<'c> Worker<'c> {
                 direction,
                 columns,
             } => return self.begin_fetch(name, *direction, columns, format, events),
+            Plan::Move { name, direction } => self.move_cursor(name, *direction, events)?,
             Plan::Close(None) => {
                 self.close_cursors(|_| false);
                 complete(events, "CLOSE CURSOR ALL");
@@ -632,6 +681,29 @@ impl<'c> Worker<'c> {
         done.map_err(|e| respond_to(&e, &self.schema, &statement))
     }
 
+    /// The same for one that may draw numbers row by row.
+    fn write_drawing(&mut self, sql: &str, parameters: &[Kept]) -> Result<usize, ErrorResponse> {
+        let count = loop {
+            match self.write(sql, parameters) {
+                Ok(count) => break count,
+                Err(error) if !self.reserve()? => return Err(error),
+                Err(_) => {}
+            }
+        };
+        sequences::settle(self.connection)?;
+        Ok(count)
+    }
+
+    /// Draws more numbers for a statement that failed for want of them; false if it did not.
+    fn reserve(&mut self) -> Result<bool, ErrorResponse> {
+        if !sequences::wants() {
+            return Ok(false);
+        }
+        self.begin_implicit()?;
+        sequences::reserve(self.connection)?;
+        Ok(true)
+    }
+
     pub(super) fn begin_implicit(&mut self) -> Result<(), ErrorResponse> {
         self.transaction
             .begin_implicit(self.connection)
@@ -779,13 +851,6 @@ impl<'c> Worker<'c> {
             tracing::debug!(target: "pgtls::sqlite", ?error, "rollback");
         }
     }
-}
-
-fn ends_block(statement: &Statement) -> bool {
-    matches!(
-        statement,
-        Statement::Commit { .. } | Statement::Rollback { .. }
-    )
 }
 
 fn in_failed_block() -> ErrorResponse {

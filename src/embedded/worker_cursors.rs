@@ -122,6 +122,56 @@ impl<'c> Worker<'c> {
         Ok(true)
     }
 
+    /// As a FETCH that gives nothing.
+    pub(super) fn move_cursor(
+        &mut self,
+        name: &str,
+        direction: Direction,
+        events: &mut Vec<Event>,
+    ) -> Result<(), ErrorResponse> {
+        let told = |e: rusqlite::Error| respond(&e, None);
+        let count = match self.cursors.get_mut(name) {
+            Some(Cursor::Kept(kept)) => {
+                let (sql, parameters) = kept.go(direction)?;
+                let count: i64 = self
+                    .connection
+                    .query_row(
+                        &format!("SELECT count(*) FROM ({sql})"),
+                        rusqlite::params_from_iter(parameters),
+                        |r| r.get(0),
+                    )
+                    .map_err(told)?;
+                u64::try_from(count).unwrap_or_default()
+            }
+            Some(Cursor::Streaming(running)) => {
+                let Direction::Forward(limit @ (None | Some(1..))) = direction else {
+                    return Err(forward_only());
+                };
+                let mut count = 0_u64;
+                if let Some(running) = running {
+                    running.restart(&RowFormat::text(&[]));
+                }
+                let fetching = Fetching {
+                    name: name.to_owned(),
+                    limit: limit.unwrap_or(u64::MAX),
+                };
+                let mut given = Vec::new();
+                while !self.fetch(&fetching, u64::MAX, &mut given)? {
+                    given.clear();
+                }
+                // The end tells how many they were.
+                if let Some(Event::Complete(tag)) = given.last() {
+                    let number = tag.rsplit(' ').next();
+                    count = number.and_then(|n| n.parse().ok()).unwrap_or_default();
+                }
+                count
+            }
+            None => return Err(no_cursor(name).respond(None)),
+        };
+        events.push(Event::Complete(format!("MOVE {count}")));
+        Ok(())
+    }
+
     pub(super) fn close_cursor(&mut self, name: &str) {
         self.names.cursors.remove(name);
         if let Some(Cursor::Kept(kept)) = self.cursors.remove(name) {

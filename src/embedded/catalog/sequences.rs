@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use crate::embedded::catalog::{OWNER, insert};
 use crate::embedded::dialect::{SEQUENCES, serial_name};
 use crate::embedded::schema::has_table;
-use crate::embedded::sequences::serials;
+use crate::embedded::sequences::{owned, serials};
 
 /// Those of serial columns and the others; `number` gives numbers for what has none in SQLite.
 pub(super) fn fill(
@@ -40,9 +40,19 @@ pub(super) fn fill(
         .prepare(&format!("SELECT name FROM main.{SEQUENCES}"))?
         .query_map([], |r| r.get(0))?
         .collect::<rusqlite::Result<_>>()?;
+    let owned = owned(connection)?;
     for name in names {
         let oid = number();
         class(connection, oid, &name)?;
+        for (_, table, column) in owned.iter().filter(|(s, ..)| *s == name) {
+            connection.execute(
+                "INSERT INTO pg_catalog.pg_depend(classid,objid,objsubid,refclassid,refobjid,refobjsubid,deptype) \
+                 SELECT 1259, ?1, 0, 1259, c.oid, a.attnum, 'a' \
+                 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid=a.attrelid \
+                 WHERE c.relname=?2 AND a.attname=?3 AND c.relkind='r'",
+                (oid, table, column),
+            )?;
+        }
         connection.execute(
             &format!(
                 "INSERT INTO pg_catalog.pg_sequence(seqrelid,seqtypid,seqstart,seqincrement,seqmax,seqmin,seqcache,seqcycle) \

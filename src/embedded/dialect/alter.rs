@@ -8,12 +8,13 @@ use sqlparser::ast::{
 };
 
 use crate::embedded::dialect::alter_constraint::no_constraint;
-use crate::embedded::dialect::ddl::{already, duplicate_column};
+use crate::embedded::dialect::ddl::{NewColumn, already, duplicate_column, scope_of};
 use crate::embedded::dialect::definition::{Definition, Step};
 use crate::embedded::dialect::dml::own_name;
 use crate::embedded::dialect::expr::{Translator, shorten};
+use crate::embedded::dialect::from::scope_within;
 use crate::embedded::dialect::plan::Plan;
-use crate::embedded::dialect::scope::{Place, fold, object};
+use crate::embedded::dialect::scope::{Place, Scope, fold, object};
 use crate::embedded::dialect::{Fault, Table, TableColumn, quote};
 use crate::error_response::{ErrorResponse, SqlState};
 
@@ -22,6 +23,8 @@ pub(super) struct Change {
     pub(super) table: Rc<Table>,
     pub(super) definition: Definition,
     pub(super) steps: Vec<Step>,
+    /// Columns that it adds: constraints may be about them.
+    pub(super) added: Vec<NewColumn>,
 }
 
 impl Change {
@@ -37,6 +40,26 @@ impl Change {
     pub(super) fn define(&mut self) {
         let sql = self.definition.sql();
         self.steps.push(define(&self.table, sql));
+    }
+
+    /// The name of a column that is there by now.
+    pub(super) fn named(&self, name: &Ident) -> Result<String, Fault> {
+        let folded = fold(name);
+        if self.added.iter().any(|c| c.name == folded) {
+            return Ok(folded);
+        }
+        self.known(name).map(|c| c.name)
+    }
+
+    /// What names of columns mean in a constraint.
+    pub(super) fn scope(&self) -> Result<Scope<'static>, Fault> {
+        let mut scope = scope_within(&self.table, &self.table.name)?;
+        let added = scope_of(&self.table.name, &self.added).relations;
+        if let Some(own) = scope.relations.first_mut() {
+            own.columns
+                .extend(added.into_iter().flat_map(|r| r.columns));
+        }
+        Ok(scope)
     }
 
     pub(super) fn known(&self, name: &Ident) -> Result<TableColumn, Fault> {
@@ -74,6 +97,9 @@ impl Translator<'_> {
                 format!("relation \"{bare}\" does not exist, skipping"),
             ));
         }
+        if let Some(plan) = self.alter_as_sequence(alter, &bare)? {
+            return Ok(plan);
+        }
         let table = self.table(&alter.name)?;
         if table.system {
             return Err(Fault::new(
@@ -110,6 +136,7 @@ impl Translator<'_> {
             })?,
             table,
             steps: Vec::new(),
+            added: Vec::new(),
         };
         for operation in &alter.operations {
             self.operation(&mut change, operation)
@@ -145,6 +172,7 @@ impl Translator<'_> {
                 change
                     .steps
                     .extend(self.move_comments(&bare, None, Some(&new))?);
+                change.steps.extend(self.move_owned(&bare, None, &new)?);
             }
             A::RenameColumn {
                 old_column_name,
@@ -163,6 +191,9 @@ impl Translator<'_> {
                 change
                     .steps
                     .extend(self.move_comments(&bare, Some(&old), Some(&new))?);
+                change
+                    .steps
+                    .extend(self.move_owned(&bare, Some(&old), &new)?);
             }
             A::DropColumn {
                 column_names,

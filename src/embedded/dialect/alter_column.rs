@@ -9,13 +9,13 @@ use crate::embedded::dialect::alter::{Change, depends};
 use crate::embedded::dialect::alter_constraint::{
     check_rows, contains_null, holds_null, unique_index,
 };
-use crate::embedded::dialect::ddl::{Uniques, declared_as, scope_of};
+use crate::embedded::dialect::ddl::{Uniques, declared_as, is_serial, scope_of};
 use crate::embedded::dialect::definition::{Removed, UNIQUE_MARK};
 use crate::embedded::dialect::expr::{Sql, Translator, shorten};
 use crate::embedded::dialect::from::relation_of;
 use crate::embedded::dialect::scope::{Place, Scope, fold};
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::{Fault, TableColumn, quote};
+use crate::embedded::dialect::{Fault, TableColumn, literal, quote, serial_name};
 use crate::error_response::SqlState;
 
 impl Translator<'_> {
@@ -58,6 +58,9 @@ impl Translator<'_> {
             Removed::Absent => {}
         }
         change.definition.drop_column(name);
+        if let Some(steps) = self.drop_owned(&table, Some(name))? {
+            change.steps.extend(steps);
+        }
         change.sql(format!(
             "ALTER TABLE {} DROP COLUMN {}",
             change.table.sql,
@@ -77,19 +80,27 @@ impl Translator<'_> {
     ) -> Result<(), Fault> {
         let bare = change.table.name.clone();
         let target = change.table.sql.clone();
-        let columns = self.new_columns(std::slice::from_ref(definition))?;
+        let mut columns = self.new_columns(std::slice::from_ref(definition))?;
         let mut relation = relation_of(&change.table, bare.clone());
         relation.qualified = false;
         let mut scope = scope_of(&bare, &columns);
         for own in &mut scope.relations {
             own.columns.splice(0..0, relation.columns.clone());
         }
-        for column in &columns {
+        for column in &mut columns {
+            let mut drawn = String::new();
             if column.serial {
-                return Err(Fault::unsupported("adding a serial or identity column"));
+                if !is_serial(definition) || change.table.database == "temp" {
+                    return Err(Fault::unsupported("adding this serial or identity column"));
+                }
+                column.serial = false;
+                let (default, steps) = self.own_sequence(&bare, column)?;
+                drawn = default;
+                change.steps.extend(steps);
             }
             let mut uniques = Uniques::default();
             let text = self.new_column(&bare, definition, column, &scope, &mut uniques)?;
+            let text = format!("{text}{drawn}");
             let name = quote(&column.name);
             change.sql(format!(
                 "ALTER TABLE {target} ADD COLUMN {name} {}",
@@ -97,6 +108,10 @@ impl Translator<'_> {
             ));
             let mut default = false;
             let mut not_null = false;
+            if !drawn.is_empty() {
+                let sequence = literal(&serial_name(&bare, &column.name));
+                change.sql(format!("UPDATE {target} SET {name}=pg_nextval({sequence})"));
+            }
             for option in &definition.options {
                 match &option.option {
                     ColumnOption::Default(expr) => {
@@ -139,11 +154,8 @@ impl Translator<'_> {
                 }
             }
             change.definition.add_column(&text)?;
-            if definition
-                .options
-                .iter()
-                .any(|o| !matches!(o.option, ColumnOption::Null))
-            {
+            let mut options = definition.options.iter();
+            if !drawn.is_empty() || options.any(|o| !matches!(o.option, ColumnOption::Null)) {
                 change.define();
             }
             for (name, columns) in uniques.0 {
@@ -151,6 +163,7 @@ impl Translator<'_> {
                 change.sql(unique_index(on, &name, &columns, UNIQUE_MARK));
             }
         }
+        change.added.extend(columns);
         Ok(())
     }
 

@@ -8,7 +8,6 @@ use crate::embedded::dialect::alter::{Change, depends};
 use crate::embedded::dialect::ddl::{column_name, list};
 use crate::embedded::dialect::definition::{PRIMARY_MARK, Removed, UNIQUE_MARK};
 use crate::embedded::dialect::expr::{Sql, Translator};
-use crate::embedded::dialect::from::scope_within;
 use crate::embedded::dialect::scope::fold;
 use crate::embedded::dialect::{Fault, literal, quote};
 use crate::error_response::{ErrorResponse, SqlState};
@@ -84,7 +83,7 @@ impl Translator<'_> {
                 change.sql(unique_index(on, &name, &columns, PRIMARY_MARK));
             }
             TableConstraint::Check(check) => {
-                let scope = scope_within(&table, &table.name)?;
+                let scope = change.scope()?;
                 let condition = self.condition(&check.expr, &scope, "CHECK")?;
                 let name = check.name.as_ref().map(fold);
                 let name = name.unwrap_or_else(|| format!("{}_check", table.name));
@@ -102,7 +101,7 @@ impl Translator<'_> {
                 let columns: Vec<String> = key
                     .columns
                     .iter()
-                    .map(|c| change.known(c).map(|c| c.name))
+                    .map(|c| change.named(c))
                     .collect::<Result<_, _>>()?;
                 let name = key.name.as_ref().map(fold);
                 let name =
@@ -221,7 +220,7 @@ fn key_columns(change: &Change, columns: &[IndexColumn]) -> Result<Vec<String>, 
         .iter()
         .map(|c| {
             let name = column_name(c)?;
-            change.known(&Ident::with_quote('"', name)).map(|c| c.name)
+            change.named(&Ident::with_quote('"', name))
         })
         .collect()
 }

@@ -66,9 +66,10 @@ impl Translator<'_> {
         }
         let target = format!("\"{namespace}\".{}", quote(&name));
         if let Some(query) = &create.query {
-            return self.create_table_as(&target, create, query);
+            let names: Vec<Ident> = create.columns.iter().map(|c| c.name.clone()).collect();
+            return self.create_table_as(&target, &names, query);
         }
-        let columns = self.new_columns(&create.columns)?;
+        let mut columns = self.new_columns(&create.columns)?;
         let scope = scope_of(&name, &columns);
         let key = primary_key(create);
         if key.as_ref().is_some_and(|(_, n)| *n > 1) {
@@ -81,12 +82,27 @@ impl Translator<'_> {
         let key: Vec<String> = key.map(|(k, _)| k).unwrap_or_default();
         let mut parts = Vec::new();
         let mut uniques = Uniques::default();
-        for (definition, column) in create.columns.iter().zip(&columns) {
+        let mut sequences = Vec::new();
+        for (definition, column) in create.columns.iter().zip(&mut columns) {
             if column.serial && key != [column.name.clone()] {
-                return Err(Fault::unsupported(
-                    "a serial or identity column that is not the primary key",
-                )
-                .at_name(&definition.name));
+                if !is_serial(definition) {
+                    return Err(Fault::unsupported(
+                        "an identity column that is not the primary key",
+                    )
+                    .at_name(&definition.name));
+                }
+                if create.temporary {
+                    return Err(Fault::unsupported(
+                        "a serial column of a temporary table that is not the primary key",
+                    )
+                    .at_name(&definition.name));
+                }
+                column.serial = false;
+                let (drawn, steps) = self.own_sequence(&name, column)?;
+                sequences.extend(steps);
+                let text = self.new_column(&name, definition, column, &scope, &mut uniques)?;
+                parts.push(format!("{text}{drawn}"));
+                continue;
             }
             parts.push(self.new_column(&name, definition, column, &scope, &mut uniques)?);
         }
@@ -97,6 +113,7 @@ impl Translator<'_> {
             "CREATE TABLE {target}({})",
             parts.join(",")
         ))];
+        steps.extend(sequences);
         for (index, columns) in &uniques.0 {
             let on = (namespace, name.as_str());
             steps.push(unique_index(on, index, columns, UNIQUE_MARK).into());
@@ -104,24 +121,6 @@ impl Translator<'_> {
         Ok(Plan::Schema {
             steps,
             tag: "CREATE TABLE".into(),
-        })
-    }
-
-    fn create_table_as(
-        &mut self,
-        target: &str,
-        create: &CreateTable,
-        query: &sqlparser::ast::Query,
-    ) -> Result<Plan, Fault> {
-        let (text, mut outputs) = self.query(query, &Scope::default())?;
-        for (output, column) in outputs.iter_mut().zip(&create.columns) {
-            output.name = fold(&column.name);
-        }
-        let columns = declare(&outputs)?;
-        let sql = vec![format!("CREATE TABLE {target}({columns})")];
-        Ok(Plan::CreateAs {
-            sql,
-            insert: format!("INSERT INTO {target} {text}"),
         })
     }
 
@@ -137,6 +136,7 @@ impl Translator<'_> {
                 .at_name(&definition.name));
             }
             let written = definition.data_type.to_string().to_lowercase();
+            let serial = serial_kind(&written);
             let identity = definition.options.iter().any(|o| {
                 matches!(
                     o.option,
@@ -146,12 +146,6 @@ impl Translator<'_> {
                     } | ColumnOption::Identity(_)
                 )
             });
-            let serial = match written.as_str() {
-                "serial" | "serial4" => Some(Type::INT4),
-                "bigserial" | "serial8" => Some(Type::INT8),
-                "smallserial" | "serial2" => Some(Type::INT2),
-                _ => None,
-            };
             let (ty, serial) = match serial {
                 Some(kind) => (kind.into(), true),
                 None => (types::named(&written).at_name(&definition.name)?, identity),
@@ -172,14 +166,7 @@ impl Translator<'_> {
         let name = quote(&column.name);
         if column.serial {
             // SQLite's row number counts; AUTOINCREMENT never gives a number twice, as a sequence.
-            let bounds = match column.ty.kind {
-                Type::INT2 => Some((i64::from(i16::MIN), i64::from(i16::MAX))),
-                Type::INT4 => Some((i64::from(i32::MIN), i64::from(i32::MAX))),
-                _ => None,
-            };
-            let check = bounds.map_or(String::new(), |(low, high)| {
-                format!(" CHECK ({name} BETWEEN {low} AND {high})")
-            });
+            let check = serial_bounds(&name, &column.ty.kind);
             let mut text = format!(
                 "{name} INTEGER CONSTRAINT {} PRIMARY KEY AUTOINCREMENT{check}",
                 quote(&format!("{table}_pkey"))
@@ -574,6 +561,21 @@ pub(super) fn duplicate_column(name: &str, table: &str) -> Fault {
     )
 }
 
+/// The type of a serial column.
+fn serial_kind(written: &str) -> Option<Type> {
+    match written {
+        "serial" | "serial4" => Some(Type::INT4),
+        "bigserial" | "serial8" => Some(Type::INT8),
+        "smallserial" | "serial2" => Some(Type::INT2),
+        _ => None,
+    }
+}
+
+/// Whether it is declared as one, and not as an identity column.
+pub(super) fn is_serial(definition: &ColumnDef) -> bool {
+    serial_kind(&definition.data_type.to_string().to_lowercase()).is_some()
+}
+
 /// The primary key's columns, and how many primary keys there are.
 fn primary_key(create: &CreateTable) -> Option<(Vec<String>, usize)> {
     let mut keys: Vec<Vec<String>> = Vec::new();
@@ -688,8 +690,18 @@ fn settled(ty: &Ty) -> Ty {
     }
 }
 
+/// What holds a column that counts to its type.
+pub(super) fn serial_bounds(name: &str, kind: &Type) -> String {
+    let (low, high) = match *kind {
+        Type::INT2 => (i64::from(i16::MIN), i64::from(i16::MAX)),
+        Type::INT4 => (i64::from(i32::MIN), i64::from(i32::MAX)),
+        _ => return String::new(),
+    };
+    format!(" CHECK ({name} BETWEEN {low} AND {high})")
+}
+
 /// The columns of a table made from a query.
-fn declare(outputs: &[Output]) -> Result<String, Fault> {
+pub(super) fn declare(outputs: &[Output]) -> Result<String, Fault> {
     let mut columns = Vec::new();
     for output in outputs {
         let ty = settled(&output.ty);

@@ -87,6 +87,10 @@ impl Definition {
         Ok(Self { create })
     }
 
+    pub(super) fn create(&self) -> &CreateTable {
+        &self.create
+    }
+
     pub(super) fn sql(&self) -> String {
         let columns = self.create.columns.iter().map(ToString::to_string);
         let constraints = self.create.constraints.iter().map(ToString::to_string);

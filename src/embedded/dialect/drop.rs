@@ -39,9 +39,9 @@ impl Translator<'_> {
             let there = match object_type {
                 ObjectType::Index => self.drop_index(&bare, &mut steps)?,
                 ObjectType::Sequence => {
-                    let step = self.drop_sequence(&bare)?;
-                    let there = step.is_some();
-                    steps.extend(step);
+                    let dropped = self.drop_sequence(&bare, cascade)?;
+                    let there = dropped.is_some();
+                    steps.extend(dropped.into_iter().flatten());
                     there
                 }
                 _ => match self.schema.table(namespace.as_deref(), &bare)? {
@@ -161,6 +161,9 @@ impl Translator<'_> {
             }
         }
         steps.push(Step::Sql(drop_sql(table)));
+        if table.database == "main" {
+            steps.extend(self.drop_owned(&table.name, None)?.into_iter().flatten());
+        }
         Ok(())
     }
 
@@ -226,6 +229,9 @@ impl Translator<'_> {
         }
         for table in &tables {
             steps.push(Step::Sql(format!("DELETE FROM {}", table.sql)));
+            if truncate.identity == Some(TruncateIdentityOption::Restart) {
+                steps.extend(self.restart_owned(&table.name)?);
+            }
             let counts = table.columns.iter().any(|c| c.counts);
             if counts && truncate.identity == Some(TruncateIdentityOption::Restart) {
                 steps.push(Step::Sql(format!(

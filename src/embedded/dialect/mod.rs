@@ -4,11 +4,13 @@
 mod alter;
 mod alter_column;
 mod alter_constraint;
+mod alter_sequence;
 mod catalog;
 mod collection;
 mod comment;
 mod contain;
 mod copy;
+mod create_as;
 mod ddl;
 mod definition;
 mod distinct;
@@ -17,6 +19,7 @@ mod drop;
 mod expr;
 mod from;
 mod function;
+mod grammar;
 mod join;
 mod keywords;
 mod locking;
@@ -30,6 +33,7 @@ mod select;
 mod sequence;
 mod sets;
 mod shown;
+mod small;
 mod spelling;
 pub(super) mod types;
 mod utility;
@@ -48,10 +52,11 @@ pub(super) use ddl::{ALWAYS, BY_DEFAULT, NOT_NULL_KEY, VIEW_TYPES};
 pub(super) use definition::{
     PRIMARY_MARK, Step, UNIQUE_MARK, constraint_name, key_name, stands_for_constraint,
 };
+pub(super) use grammar::Parsed;
 pub(super) use named::{Direction, Names, OpenCursor, no_cursor};
 pub(super) use parse::Script;
 pub(super) use plan::Plan;
-pub(super) use sequence::{SEQUENCES, no_sequence, serial_name};
+pub(super) use sequence::{OWNED, SEQUENCES, Sequence, bare_name, no_sequence, serial_name};
 pub(super) use shown::{expression as shown_expression, identifier};
 pub(super) use types::Ty;
 
@@ -161,6 +166,18 @@ pub(super) trait Schema {
     /// Whether there is such a sequence, other than those of serial columns.
     fn has_sequence(&self, name: &str) -> Result<bool, Fault>;
 
+    /// What is known of such a sequence.
+    fn sequence(&self, name: &str) -> Result<Option<Sequence>, Fault>;
+
+    /// The table whose serial column has this sequence.
+    fn serial_of(&self, name: &str) -> Result<Option<String>, Fault>;
+
+    /// Whether any sequence is owned by a column that does not count by itself.
+    fn has_owned(&self) -> Result<bool, Fault>;
+
+    /// The user's own tables with this in their definitions.
+    fn tables_with(&self, text: &str) -> Result<Vec<String>, Fault>;
+
     /// Whether there are comments on anything.
     fn has_comments(&self) -> Result<bool, Fault>;
 
@@ -265,6 +282,20 @@ pub(super) struct Translated {
 
 /// Translates a statement. `declared` are the parameters' types as far as the client says them.
 pub(super) fn translate(
+    statement: &Parsed,
+    schema: &dyn Schema,
+    declared: &[Option<Type>],
+) -> Result<Translated, Fault> {
+    match statement {
+        Parsed::Known(statement) => translate_known(statement, schema, declared),
+        Parsed::Own(own) => Ok(Translated {
+            plan: expr::Translator::new(schema, declared).own(own)?,
+            parameters: Vec::new(),
+        }),
+    }
+}
+
+fn translate_known(
     statement: &Statement,
     schema: &dyn Schema,
     declared: &[Option<Type>],
@@ -272,7 +303,10 @@ pub(super) fn translate(
     let mut translator = expr::Translator::new(schema, declared);
     let mut plan = translator.statement(statement)?;
     let draws = std::mem::take(&mut translator.draws);
-    if !draws.is_empty() {
+    if translator.draws_rows {
+        plan = sequence::drawing_rows(plan);
+    }
+    if !draws.is_empty() || translator.draws_rows && matches!(plan, Plan::Query { .. }) {
         let inner = Box::new(plan);
         plan = Plan::Drawing { draws, plan: inner };
     }

@@ -8,8 +8,9 @@ use postgres_types::Type;
 use sqlparser::ast::{CloseCursor, Declare, Expr, FetchDirection, Ident, Statement, ValueWithSpan};
 
 use crate::embedded::dialect::expr::Translator;
+use crate::embedded::dialect::grammar::{Own, Parsed};
 use crate::embedded::dialect::scope::{Scope, fold};
-use crate::embedded::dialect::{Fault, Output, Plan, Schema, Translated, translate, types};
+use crate::embedded::dialect::{Fault, Output, Plan, Schema, Translated, translate_known, types};
 use crate::error_response::SqlState;
 
 /// The names in use.
@@ -60,7 +61,7 @@ impl Names {
     /// Translates a statement that is about names; `None` for all others.
     pub(in crate::embedded) fn translate(
         &self,
-        statement: &Statement,
+        statement: &Parsed,
         schema: &dyn Schema,
         declared: &[Option<Type>],
     ) -> Option<Result<Translated, Fault>> {
@@ -69,6 +70,11 @@ impl Names {
                 plan,
                 parameters: Vec::new(),
             })
+        };
+        let (statement, moves) = match statement {
+            Parsed::Known(statement) => (statement, false),
+            Parsed::Own(Own::Move(fetch)) => (&**fetch, true),
+            Parsed::Own(_) => return None,
         };
         Some(match statement {
             Statement::Declare { stmts, .. } => match stmts.as_slice() {
@@ -80,7 +86,7 @@ impl Names {
                 direction,
                 into: None,
                 ..
-            } => plain(self.fetch(name, direction)),
+            } => plain(self.fetch(name, direction, moves)),
             Statement::Close { cursor } => plain(match cursor {
                 CloseCursor::All => Ok(Plan::Close(None)),
                 CloseCursor::Specific { name } => {
@@ -131,7 +137,7 @@ impl Names {
             let message = format!("cursor \"{folded}\" already exists");
             return Err(Fault::new(SqlState::DUPLICATE_CURSOR, message));
         }
-        let inner = translate(&Statement::Query(query.clone()), schema, declared)?;
+        let inner = translate_known(&Statement::Query(query.clone()), schema, declared)?;
         let Plan::Query { sql, columns, .. } = inner.plan else {
             return Err(Fault::unsupported("a cursor for this"));
         };
@@ -159,27 +165,28 @@ impl Names {
             .ok_or_else(|| no_cursor(&folded))
     }
 
-    fn fetch(&self, name: &Ident, direction: &FetchDirection) -> Result<Plan, Fault> {
+    fn fetch(&self, name: &Ident, direction: &FetchDirection, moves: bool) -> Result<Plan, Fault> {
         use FetchDirection as F;
-        let count = |limit: &ValueWithSpan| {
+        let signed = |limit: &ValueWithSpan| {
             let text = limit.value.to_string();
-            text.parse().map_err(|_| {
+            text.parse::<i64>().map_err(|_| {
                 Fault::new(
                     SqlState::SYNTAX_ERROR,
                     format!("syntax error at or near \"{text}\""),
                 )
             })
         };
-        let signed =
-            |limit: &ValueWithSpan| count(limit).map(|n: u64| i64::try_from(n).unwrap_or(i64::MAX));
+        // Less than none is the other way.
+        let ahead = |n: i64| match n < 0 {
+            true => Direction::Backward(Some(n.unsigned_abs())),
+            false => Direction::Forward(Some(n.unsigned_abs())),
+        };
         let direction = match direction {
             F::All | F::ForwardAll => Direction::Forward(None),
             F::Next | F::Forward { limit: None } => Direction::Forward(Some(1)),
-            F::Count { limit } | F::Forward { limit: Some(limit) } => {
-                Direction::Forward(Some(count(limit)?))
-            }
+            F::Count { limit } | F::Forward { limit: Some(limit) } => ahead(signed(limit)?),
             F::Prior | F::Backward { limit: None } => Direction::Backward(Some(1)),
-            F::Backward { limit: Some(limit) } => Direction::Backward(Some(count(limit)?)),
+            F::Backward { limit: Some(limit) } => ahead(signed(limit)?.saturating_neg()),
             F::BackwardAll => Direction::Backward(None),
             F::First => Direction::Absolute(1),
             F::Last => Direction::Absolute(-1),
@@ -187,10 +194,14 @@ impl Names {
             F::Relative { limit } => Direction::Relative(signed(limit)?),
         };
         let columns = self.cursor(name)?.to_vec();
-        Ok(Plan::Fetch {
-            name: fold(name),
-            direction,
-            columns,
+        let name = fold(name);
+        Ok(match moves {
+            true => Plan::Move { name, direction },
+            false => Plan::Fetch {
+                name,
+                direction,
+                columns,
+            },
         })
     }
 
@@ -207,7 +218,7 @@ impl Names {
             return Err(Fault::new(SqlState::DUPLICATE_PREPARED_STATEMENT, message));
         }
         // Translated here to say at once what is wrong with it.
-        let translated = translate(statement, schema, &declared)?;
+        let translated = translate_known(statement, schema, &declared)?;
         if !matches!(translated.plan, Plan::Query { .. } | Plan::Change { .. }) {
             return Err(Fault::unsupported("PREPARE of this").at(statement));
         }
@@ -235,7 +246,7 @@ impl Names {
                 format!("prepared statement \"{folded}\" does not exist"),
             )
         })?;
-        let inner = translate(&definition.statement, schema, &definition.declared)?;
+        let inner = translate_known(&definition.statement, schema, &definition.declared)?;
         let (wanted, given) = (inner.parameters.len(), arguments.len());
         if wanted != given {
             return Err(Fault::new(

@@ -1,11 +1,11 @@
 //! From text to statements.
 
-use sqlparser::ast::Statement;
 use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace};
 
 use crate::embedded::dialect::Fault;
+use crate::embedded::dialect::grammar::{self, Parsed};
 use crate::embedded::dialect::spelling::spell_out;
 use crate::error_response::{ErrorResponse, SqlState};
 
@@ -18,7 +18,7 @@ const MAX_DEPTH: usize = 50;
 /// The statements of a string.
 #[derive(Debug)]
 pub(in crate::embedded) struct Script {
-    pub(in crate::embedded) statements: Vec<Statement>,
+    pub(in crate::embedded) statements: Vec<Parsed>,
     /// Characters before each line.
     lines: Vec<u64>,
 }
@@ -65,13 +65,7 @@ impl Script {
             if parser.peek_token_ref().token == Token::EOF {
                 return Ok(());
             }
-            let statement = parser
-                .parse_statement()
-                .map_err(|e| syntax_error(&e, &tokens))?;
-            let next = parser.peek_token_ref();
-            if !matches!(next.token, Token::EOF | Token::SemiColon) {
-                return Err(near(next));
-            }
+            let statement = next(&mut parser).map_err(|e| syntax_error(&e, &tokens))?;
             self.statements.push(statement);
         }
     }
@@ -90,6 +84,30 @@ impl Script {
             .skip(usize::try_from(start).unwrap_or(0))
             .take_while(|c| *c != '\n')
             .collect()
+    }
+}
+
+fn next(parser: &mut Parser<'_>) -> Result<Parsed, ParserError> {
+    let end = |parser: &Parser<'_>| {
+        let next = parser.peek_token_ref();
+        match next.token {
+            Token::EOF | Token::SemiColon => Ok(()),
+            _ => parser.expected("the end of the statement", next.clone()),
+        }
+    };
+    if let Some(own) = grammar::own(parser)? {
+        return end(parser).map(|()| Parsed::Own(own));
+    }
+    let known = parser.try_parse(|parser| {
+        let statement = parser.parse_statement()?;
+        end(parser).map(|()| statement)
+    });
+    match known {
+        Ok(statement) => Ok(Parsed::Known(statement)),
+        Err(error) => match grammar::refused(parser) {
+            Some(own) => Ok(Parsed::Own(own)),
+            None => Err(error),
+        },
     }
 }
 

@@ -69,6 +69,16 @@ pub(in crate::embedded) enum Plan {
         direction: Direction,
         columns: Vec<Output>,
     },
+    Move {
+        name: String,
+        direction: Direction,
+    },
+    /// LOCK TABLE; what takes the writer's place, if the mode is that strong.
+    Lock {
+        takes: Option<String>,
+        relation: String,
+        nowait: bool,
+    },
     /// One cursor, or all.
     Close(Option<String>),
     Prepare {
@@ -82,7 +92,7 @@ pub(in crate::embedded) enum Plan {
     },
     /// VACUUM: not within a transaction.
     Alone {
-        sql: String,
+        sql: &'static [&'static str],
         tag: String,
     },
     /// Nothing to do, and perhaps something to tell.
@@ -119,6 +129,7 @@ impl Plan {
             | Self::CreateAs { .. }
             | Self::Drawing { .. }
             | Self::SetVal { .. }
+            | Self::Lock { takes: Some(_), .. }
             | Self::Schema { .. } => Some(Intent::Write),
             Self::Copy(copy) if copy.from => Some(Intent::Write),
             Self::Query { .. } | Self::Declare { .. } | Self::Copy(_) => Some(Intent::Read),
@@ -137,6 +148,7 @@ impl Plan {
             Self::Execute { plan, .. } => plan.verb(),
             Self::Drawing { .. } => "nextval()",
             Self::SetVal { .. } => "setval()",
+            Self::Lock { .. } => "LOCK TABLE",
             _ => "COPY FROM",
         }
     }

@@ -1,23 +1,46 @@
-//! Sequences. A serial column has one by name; others are rows of a table that nobody sees. SQLite's
-//! expressions cannot write, so numbers are drawn before a statement is run: `nextval` is for where
-//! it is evaluated once.
+//! Sequences. A serial primary key has one by name; others are rows of a table that nobody sees.
+//! SQLite's expressions cannot write, so numbers are drawn before a statement is run: as many as it
+//! says, or, where `nextval` is for each row, more and more until they suffice.
 
 use postgres_types::Type;
 use sqlparser::ast::{
-    Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, ObjectName, Query, SelectItem,
-    SequenceOptions, SetExpr, Value,
+    CastKind, DataType, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments,
+    ObjectName, Query, SelectItem, SequenceOptions, SetExpr, Value,
 };
 
-use crate::embedded::dialect::definition::Step;
 use crate::embedded::dialect::dml::own_name;
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{Scope, object};
-use crate::embedded::dialect::{Fault, Output, Table, literal, types};
+use crate::embedded::dialect::{Fault, Output, Table, literal, quote, types};
 use crate::error_response::{ErrorResponse, SqlState};
 
+/// What is known of a sequence.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(in crate::embedded) struct Sequence {
+    /// The number that was drawn last, or will be the next.
+    pub(in crate::embedded) last: i64,
+    pub(in crate::embedded) called: bool,
+    pub(in crate::embedded) start: i64,
+    pub(in crate::embedded) step: i64,
+    pub(in crate::embedded) low: i64,
+    pub(in crate::embedded) high: i64,
+    pub(in crate::embedded) cycle: bool,
+    pub(in crate::embedded) kind: Type,
+}
+
+/// The table of columns that own a sequence, but for those that count by themselves.
+pub(in crate::embedded) const OWNED: &str = "pgtls_owned";
 /// The table of sequences.
 pub(in crate::embedded) const SEQUENCES: &str = "pgtls_sequence";
+
+/// The last part of a name, folded as identifiers are.
+pub(in crate::embedded) fn bare_name(name: &str) -> String {
+    match name.strip_suffix('"') {
+        Some(inner) => inner.rsplit_once('"').map_or(inner, |(_, n)| n).to_owned(),
+        None => name.rsplit('.').next().unwrap_or_default().to_lowercase(),
+    }
+}
 
 /// What PostgreSQL calls the sequence of a serial column.
 pub(in crate::embedded) fn serial_name(table: &str, column: &str) -> String {
@@ -91,6 +114,7 @@ impl Translator<'_> {
         &mut self,
         name: &str,
         call: &Function,
+        scope: &Scope<'_>,
     ) -> Result<Option<Sql>, Fault> {
         let all = arguments(call);
         let sequence = match all.as_slice() {
@@ -107,9 +131,28 @@ impl Translator<'_> {
                 self.draws.push(sequence.to_owned());
                 Ok(Some(Sql::new(format!("pg_drawn({number})"), Type::INT8)))
             }
-            ("nextval", Some(_)) => Err(Fault::unsupported("nextval for each row")),
+            ("nextval", Some(sequence)) => {
+                let bare = bare_name(sequence);
+                if !self.schema.has_sequence(&bare)? && self.schema.serial_of(&bare)?.is_none() {
+                    return Err(Fault::new(
+                        SqlState::UNDEFINED_TABLE,
+                        format!("relation \"{bare}\" does not exist"),
+                    ));
+                }
+                self.draws_rows = true;
+                let name = literal(&bare);
+                Ok(Some(Sql::new(format!("pg_nextval({name})"), Type::INT8)))
+            }
             ("nextval", None) if all.len() == 1 => {
-                Err(Fault::unsupported("nextval of what is not a literal"))
+                let name = match all.first() {
+                    Some(expr) => self.expr_of(expr, scope, Type::TEXT)?,
+                    None => return Ok(None),
+                };
+                self.draws_rows = true;
+                Ok(Some(Sql::new(
+                    format!("pg_nextval_of({})", name.text),
+                    Type::INT8,
+                )))
             }
             ("setval", _) => Err(Fault::unsupported("setval within an expression")),
             _ => Ok(None),
@@ -134,6 +177,18 @@ impl Translator<'_> {
             let mut list: Vec<Expr> = all.iter().map(|e| (*e).clone()).collect();
             if let Some(first) = list.first_mut() {
                 *first = name(first);
+            }
+            // What has no type of its own has the function's.
+            if let Some(second) = list.get_mut(1)
+                && matches!(second, Expr::Value(_))
+            {
+                let expr = Box::new(second.clone());
+                *second = Expr::Cast {
+                    kind: CastKind::DoubleColon,
+                    expr,
+                    data_type: DataType::BigInt(None),
+                    format: None,
+                };
             }
             select.projection = list.into_iter().map(SelectItem::UnnamedExpr).collect();
         }
@@ -163,6 +218,7 @@ impl Translator<'_> {
         let mut kind = Type::INT8;
         let (mut start, mut increment, mut min, mut max, mut cycle) =
             (None, 1_i64, None, None, false);
+        let mut owner = None;
         for option in options {
             match option {
                 SequenceOptions::DataType(ty) => kind = types::named(&ty.to_string())?.kind,
@@ -172,40 +228,27 @@ impl Translator<'_> {
                 SequenceOptions::StartWith(n, _) => start = Some(number(n)?),
                 SequenceOptions::Cycle(no) => cycle = !no,
                 SequenceOptions::Cache(_) | SequenceOptions::OwnedBy(None) => {}
-                SequenceOptions::OwnedBy(Some(_)) => {
-                    return Err(Fault::unsupported("OWNED BY of a sequence"));
+                SequenceOptions::OwnedBy(Some(name)) => {
+                    owner = Some(name).filter(|n| !n.to_string().eq_ignore_ascii_case("none"));
                 }
             }
         }
-        let (low, high) = match kind {
-            Type::INT2 => (i16::MIN.into(), i16::MAX.into()),
-            Type::INT4 => (i32::MIN.into(), i32::MAX.into()),
-            Type::INT8 => (i64::MIN, i64::MAX),
-            _ => return Err(Fault::unsupported("a sequence of this type")),
-        };
-        let invalid = |text: String| Fault::new(SqlState::INVALID_PARAMETER_VALUE, text);
-        if increment == 0 {
-            return Err(invalid("INCREMENT must not be zero".into()));
-        }
+        let (low, high) = bounds(&kind)?;
         let up = increment > 0;
-        let min = min.unwrap_or(if up { 1 } else { low });
-        let max = max.unwrap_or(if up { high } else { -1 });
-        if min >= max {
-            return Err(invalid(format!(
-                "MINVALUE ({min}) must be less than MAXVALUE ({max})"
-            )));
-        }
-        let start = start.unwrap_or(if up { min } else { max });
-        if start < min {
-            return Err(invalid(format!(
-                "START value ({start}) cannot be less than MINVALUE ({min})"
-            )));
-        }
-        if start > max {
-            return Err(invalid(format!(
-                "START value ({start}) cannot be greater than MAXVALUE ({max})"
-            )));
-        }
+        let low = min.unwrap_or(if up { 1 } else { low });
+        let high = max.unwrap_or(if up { high } else { -1 });
+        let start = start.unwrap_or(if up { low } else { high });
+        let sequence = Sequence {
+            last: start,
+            called: false,
+            start,
+            step: increment,
+            low,
+            high,
+            cycle,
+            kind,
+        };
+        sequence.check(false)?;
         if self.schema.has_sequence(&name)? || self.schema.table(Some("public"), &name)?.is_some() {
             if if_not_exists {
                 return Ok(Plan::skipped(
@@ -215,34 +258,58 @@ impl Translator<'_> {
             }
             return Err(super::ddl::already(&name));
         }
-        let cycle = u8::from(cycle);
-        let steps = vec![
-            Step::Sql(format!(
-                "CREATE TABLE IF NOT EXISTS main.{SEQUENCES}(name TEXT PRIMARY KEY, last INTEGER, \
-                 called INTEGER, start INTEGER, step INTEGER, low INTEGER, high INTEGER, \
-                 cycle INTEGER, kind INTEGER) WITHOUT ROWID"
-            )),
-            Step::Sql(format!(
-                "INSERT INTO main.{SEQUENCES} VALUES ({},{start},0,{start},{increment},{},{},{cycle},{})",
-                literal(&name),
-                super::expr::constant(&min.into()),
-                super::expr::constant(&max.into()),
-                kind.oid()
-            )),
-        ];
+        let mut steps = sequence.create(&name);
+        if owner.is_some() {
+            steps.extend(self.own_by(&name, owner)?);
+        }
         Ok(Plan::Schema {
             steps,
             tag: "CREATE SEQUENCE".into(),
         })
     }
+}
 
-    pub(super) fn drop_sequence(&self, name: &str) -> Result<Option<Step>, Fault> {
-        Ok(self.schema.has_sequence(name)?.then(|| {
-            Step::Sql(format!(
-                "DELETE FROM main.{SEQUENCES} WHERE name={}",
-                literal(name)
-            ))
-        }))
+/// The numbers of a type that a sequence may have.
+pub(super) fn bounds(kind: &Type) -> Result<(i64, i64), Fault> {
+    Ok(match *kind {
+        Type::INT2 => (i16::MIN.into(), i16::MAX.into()),
+        Type::INT4 => (i32::MIN.into(), i32::MAX.into()),
+        Type::INT8 => (i64::MIN, i64::MAX),
+        _ => {
+            return Err(Fault::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                "sequence type must be smallint, integer, or bigint",
+            ));
+        }
+    })
+}
+
+/// A query whose numbers are drawn for each row: all rows are there before the first is given, so
+/// that it can be run again with more numbers.
+pub(super) fn drawing_rows(plan: Plan) -> Plan {
+    let Plan::Query {
+        sql,
+        columns,
+        locks,
+    } = plan
+    else {
+        return plan;
+    };
+    let names: Vec<String> = (0..columns.len()).map(|i| format!("\"c{i}\"")).collect();
+    let items: Vec<String> = names
+        .iter()
+        .zip(&columns)
+        .map(|(name, column)| format!("{name} AS {}", quote(&column.name)))
+        .collect();
+    let sql = format!(
+        "WITH \"drawn\"({}) AS MATERIALIZED ({sql}) SELECT {} FROM \"drawn\"",
+        names.join(","),
+        items.join(",")
+    );
+    Plan::Query {
+        sql,
+        columns,
+        locks,
     }
 }
 

@@ -55,9 +55,30 @@ pub(super) fn default(sql: &str, ty: &Ty) -> String {
             "pg_localtimestamp" => "LOCALTIMESTAMP".into(),
             "pg_localtime" => "LOCALTIME".into(),
             "pg_current_user" => "CURRENT_USER".into(),
+            "pg_nextval" | "pg_cast" if drawn(&expr).is_some() => {
+                format!("nextval({}::regclass)", drawn(&expr).unwrap_or_default())
+            }
             _ => show(&expr).unwrap_or_else(|| sql.to_owned()),
         },
         _ => show(&expr).unwrap_or_else(|| sql.to_owned()),
+    }
+}
+
+/// The sequence that a number is drawn from, perhaps for a smaller type.
+fn drawn(expr: &Expr) -> Option<String> {
+    let Expr::Function(call) = expr else {
+        return None;
+    };
+    let FunctionArguments::List(list) = &call.args else {
+        return None;
+    };
+    let Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(first))) = list.args.first() else {
+        return None;
+    };
+    match call.name.to_string().as_str() {
+        "pg_nextval" => Some(first.to_string()),
+        "pg_cast" => drawn(first),
+        _ => None,
     }
 }
 
@@ -171,6 +192,12 @@ mod tests {
             ("(pg_current_date())", Type::DATE, "CURRENT_DATE"),
             ("(gen_random_uuid())", Type::UUID, "gen_random_uuid()"),
             ("'{}'", Type::JSONB, "'{}'::jsonb"),
+            (
+                "(pg_cast(pg_nextval('s'),20,23,-1,0))",
+                Type::INT4,
+                "nextval('s'::regclass)",
+            ),
+            ("(pg_nextval('s'))", Type::INT8, "nextval('s'::regclass)"),
         ] {
             assert_eq!(default(sql, &kind.into()), shown, "{sql}");
         }

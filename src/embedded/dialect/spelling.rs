@@ -5,11 +5,14 @@ use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 /// The setting that SET CONSTRAINTS is written as.
 pub(super) const CONSTRAINTS: &str = "pgtls_constraints";
 
-/// `FETCH c` becomes `FETCH NEXT FROM c`, and so on (PostgreSQL docs, "FETCH"); SET CONSTRAINTS
-/// becomes a setting.
+/// `FETCH c` becomes `FETCH NEXT FROM c`, and so on (PostgreSQL docs, "FETCH"), MOVE likewise; SET
+/// CONSTRAINTS becomes a setting; `TABLE t` becomes `SELECT * FROM t`.
 pub(super) fn spell_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let starts =
-        |token: &TokenWithSpan| is(&token.token, "FETCH") || is(&token.token, "CONSTRAINTS");
+    let tokens = tables(tokens);
+    let starts = |token: &TokenWithSpan| {
+        let words = ["FETCH", "MOVE", "CONSTRAINTS"];
+        words.iter().any(|word| is(&token.token, word))
+    };
     if !tokens.iter().any(starts) {
         return tokens;
     }
@@ -17,7 +20,7 @@ pub(super) fn spell_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let mut rest = tokens.into_iter().peekable();
     let mut first = true;
     while let Some(token) = rest.next() {
-        let fetch = first && is(&token.token, "FETCH");
+        let fetch = first && (is(&token.token, "FETCH") || is(&token.token, "MOVE"));
         let set = first && is(&token.token, "SET");
         match token.token {
             Token::Whitespace(_) => {}
@@ -65,7 +68,84 @@ fn set_words(words: Vec<TokenWithSpan>, out: &mut Vec<TokenWithSpan>) {
     }
 }
 
+/// `TABLE t`, where a query may stand.
+fn tables(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    if !tokens.iter().any(|t| is(&t.token, "TABLE")) {
+        return tokens;
+    }
+    let said = |t: &&TokenWithSpan| !matches!(t.token, Token::Whitespace(_));
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    let mut inserts = false;
+    for (at, token) in tokens.iter().enumerate() {
+        let before = out.iter().rev().find(said);
+        if before.is_none_or(|t| t.token == Token::SemiColon) && said(&token) {
+            inserts = is(&token.token, "INSERT");
+        }
+        let query = before.is_none_or(|t| match &t.token {
+            Token::SemiColon | Token::LParen | Token::RParen => true,
+            token @ Token::Word(_) if inserts => !is(token, "INTO"),
+            token => [
+                "ALL",
+                "AS",
+                "DISTINCT",
+                "EXCEPT",
+                "EXPLAIN",
+                "FOR",
+                "INTERSECT",
+                "UNION",
+            ]
+            .iter()
+            .any(|word| is(token, word)),
+        });
+        let after = tokens.get(at.saturating_add(1)..).unwrap_or_default();
+        let mut after = after.iter().filter(said);
+        if !query || !is(&token.token, "TABLE") || !names_table(&mut after) {
+            out.push(token.clone());
+            continue;
+        }
+        let span = token.span;
+        let words = [
+            Token::make_keyword("SELECT"),
+            Token::Mul,
+            Token::make_keyword("FROM"),
+        ];
+        out.extend(words.map(|token| TokenWithSpan { token, span }));
+    }
+    out
+}
+
+/// A name, and behind it the end or what may follow a query that is nothing but a table.
+fn names_table<'t>(tokens: &mut impl Iterator<Item = &'t TokenWithSpan>) -> bool {
+    let mut name = false;
+    for token in tokens {
+        match &token.token {
+            Token::Word(_) if !name => name = !is(&token.token, "ONLY"),
+            Token::Period if name => name = false,
+            Token::Mul if name => {}
+            Token::EOF | Token::SemiColon | Token::RParen => return name,
+            token => {
+                let words = [
+                    "UNION",
+                    "EXCEPT",
+                    "INTERSECT",
+                    "ORDER",
+                    "LIMIT",
+                    "OFFSET",
+                    "FETCH",
+                    "FOR",
+                    "WITH",
+                    "ON",
+                    "RETURNING",
+                ];
+                return name && words.iter().any(|word| is(token, word));
+            }
+        }
+    }
+    name
+}
+
 fn fetch_words(words: Vec<TokenWithSpan>, out: &mut Vec<TokenWithSpan>) {
+    let words = signed(words);
     let mut words = words.into_iter().peekable();
     let put = |word: &str, out: &mut Vec<TokenWithSpan>| {
         if let Some(last) = out.last() {
@@ -105,6 +185,21 @@ fn fetch_words(words: Vec<TokenWithSpan>, out: &mut Vec<TokenWithSpan>) {
     out.extend(words);
 }
 
+/// A minus and a number are one.
+fn signed(words: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut out: Vec<TokenWithSpan> = Vec::new();
+    for mut word in words {
+        if let Token::Number(digits, _) = &mut word.token
+            && out.last().is_some_and(|t| t.token == Token::Minus)
+        {
+            digits.insert(0, '-');
+            out.pop();
+        }
+        out.push(word);
+    }
+    out
+}
+
 fn is(token: &Token, word: &str) -> bool {
     matches!(token, Token::Word(Word { value, quote_style: None, .. }) if value.eq_ignore_ascii_case(word))
 }
@@ -128,6 +223,8 @@ mod tests {
             ("fetch backward all from c", "FETCH BACKWARD ALL FROM c"),
             ("fetch next c", "FETCH NEXT FROM c"),
             ("fetch absolute 3 c", "FETCH ABSOLUTE 3 FROM c"),
+            ("fetch relative - 2 from c", "FETCH RELATIVE -2 FROM c"),
+            ("fetch -1 in c", "FETCH -1 IN c"),
             ("fetch \"next\"", "FETCH NEXT FROM \"next\""),
         ] {
             let sql = format!("select 1 as x; {short}; fetch all from d");
@@ -140,6 +237,40 @@ mod tests {
             let statements = parser.parse_statements().unwrap();
             assert_eq!(statements[1].to_string(), long, "{short}");
             assert_eq!(statements[2].to_string(), "FETCH ALL FROM d");
+        }
+    }
+
+    #[test]
+    fn a_table_is_a_query() {
+        let spelled = |sql: &str| {
+            let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location();
+            let words: Vec<String> = spell_out(tokens.unwrap())
+                .into_iter()
+                .map(|t| t.token.to_string())
+                .collect();
+            words.join("").replace("SELECT*FROM", "Q")
+        };
+        for (sql, expected) in [
+            ("table t", "Q t"),
+            (
+                "select 1; table only s.\"T\" order by 1",
+                "select 1; Q only s.\"T\" order by 1",
+            ),
+            (
+                "select (table t), 1 union all table u",
+                "select (Q t), 1 union all Q u",
+            ),
+            ("create table t as table u", "create table t as Q u"),
+            (
+                "insert into t(a) table u on conflict do nothing",
+                "insert into t(a) Q u on conflict do nothing",
+            ),
+            ("insert into t table u", "insert into t Q u"),
+            ("table t where a", "table t where a"),
+            ("drop table t", "drop table t"),
+            ("alter table t drop a", "alter table t drop a"),
+        ] {
+            assert_eq!(spelled(sql), expected);
         }
     }
 }

@@ -2,8 +2,8 @@
 
 use postgres_types::Type;
 use sqlparser::ast::{
-    ContextModifier, DiscardObject, Expr, ObjectName, Reset, SelectItem, Set, Statement,
-    TransactionAccessMode, TransactionIsolationLevel, TransactionMode, Value,
+    ContextModifier, DiscardObject, Expr, ObjectName, Reset, SchemaName, SelectItem, Set,
+    Statement, TransactionAccessMode, TransactionIsolationLevel, TransactionMode, Value,
 };
 
 use crate::embedded::dialect::copy;
@@ -13,22 +13,18 @@ use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{Scope, fold};
 use crate::embedded::dialect::spelling::CONSTRAINTS;
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::{Fault, Output, origin, quote};
+use crate::embedded::dialect::{Fault, Output, origin, quote, small};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{Scope as SettingScope, SessionCommand};
-
-fn nothing(tag: &str) -> Plan {
-    Plan::Nothing {
-        tag: tag.into(),
-        notices: Vec::new(),
-    }
-}
 
 impl Translator<'_> {
     pub(super) fn statement(&mut self, statement: &Statement) -> Result<Plan, Fault> {
         Ok(match statement {
             Statement::Query(query) => {
                 if let Some(plan) = self.setval(query)? {
+                    return Ok(plan);
+                }
+                if let Some(plan) = self.select_into(query)? {
                     return Ok(plan);
                 }
                 self.once_next = super::sequence::is_once(query);
@@ -133,16 +129,6 @@ impl Translator<'_> {
                 fold(channel),
                 payload.clone().unwrap_or_default(),
             )),
-            Statement::Vacuum(vacuum) if vacuum.table_name.is_none() => Plan::Alone {
-                sql: "VACUUM".into(),
-                tag: "VACUUM".into(),
-            },
-            // SQLite keeps no dead rows to be cleared away.
-            Statement::Vacuum(_) => nothing("VACUUM"),
-            Statement::Analyze(_) => Plan::Schema {
-                steps: vec!["ANALYZE".to_owned().into()],
-                tag: "ANALYZE".into(),
-            },
             Statement::Explain {
                 analyze,
                 statement,
@@ -182,10 +168,13 @@ impl Translator<'_> {
                 }
             }
             Statement::CreateSchema {
-                schema_name,
-                if_not_exists: true,
+                schema_name: SchemaName::Simple(name),
+                if_not_exists,
                 ..
-            } if schema_name.to_string() == "public" => nothing("CREATE SCHEMA"),
+            } => small::create_schema(&small::bare(name), *if_not_exists)?,
+            Statement::CreateExtension(create) => {
+                small::create_extension(&create.name, create.if_not_exists)?
+            }
             Statement::Copy {
                 source,
                 to,

@@ -9,7 +9,7 @@ use rusqlite::{Connection, Error, Result};
 
 use crate::embedded::convert;
 use crate::embedded::dialect::{Table, literal, quote};
-use crate::embedded::value;
+use crate::embedded::{sequences, value};
 
 /// Longer values are cut, as PostgreSQL cuts them.
 const MAX_BYTES: usize = 64;
@@ -113,6 +113,7 @@ pub(super) fn last(
     message: &str,
 ) -> Option<Vec<Value>> {
     NOTED.set(None);
+    sequences::rewind();
     let run = || {
         connection.execute_batch("SAVEPOINT pgtls_row")?;
         let made = connection.execute_batch(&triggers.join(";"));

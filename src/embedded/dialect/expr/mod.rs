@@ -76,6 +76,8 @@ pub(super) struct Translator<'s> {
     pub(super) once_next: bool,
     /// The sequences that numbers are drawn from.
     pub(super) draws: Vec<String>,
+    /// Whether numbers are drawn for each row.
+    pub(super) draws_rows: bool,
     /// The table whose rows a statement changes.
     pub(super) changing: String,
     /// In the list of a SELECT, what gives rows there.
@@ -110,6 +112,7 @@ impl<'s> Translator<'s> {
             once: false,
             once_next: false,
             draws: Vec::new(),
+            draws_rows: false,
             changing: String::new(),
             sets: None,
         }

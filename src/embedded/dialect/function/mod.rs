@@ -32,7 +32,7 @@ impl Translator<'_> {
         if super::sets::gives_rows(call) {
             return self.set_call(call, scope);
         }
-        if let Some(sql) = self.sequence_call(&name, call)? {
+        if let Some(sql) = self.sequence_call(&name, call, scope)? {
             return Ok(sql);
         }
         if !matches!(namespace.as_deref(), None | Some("pg_catalog")) {
