@@ -378,7 +378,7 @@ pub(super) fn settle(connection: &Connection) -> Result<(), ErrorResponse> {
             }
         } else if let Some(table) = serial(connection, &name).map_err(told)? {
             let first = block.numbers.first().copied().unwrap_or(1);
-            let last = used.copied().unwrap_or(first.saturating_sub(1));
+            let last = used.copied().unwrap_or_else(|| first.saturating_sub(1));
             connection
                 .execute(
                     "UPDATE main.sqlite_sequence SET seq=?2 WHERE name=?1 AND seq=?3",

@@ -74,7 +74,7 @@ impl Translator<'_> {
     }
 
     /// The columns of another table, and of the rest what is asked for.
-    pub(super) fn create_like(&mut self, like: &Like) -> Result<Plan, Fault> {
+    pub(super) fn create_like(&self, like: &Like) -> Result<Plan, Fault> {
         let name = own_name(&like.name)?;
         let namespace = if like.temporary { "temp" } else { "main" };
         if self.schema.table(Some(namespace), &name)?.is_some() {

@@ -7,7 +7,7 @@ use sqlparser::tokenizer::{Token, Word};
 /// A statement of a script.
 #[derive(Clone, Debug)]
 pub(in crate::embedded) enum Parsed {
-    Known(Statement),
+    Known(Box<Statement>),
     Own(Own),
 }
 
@@ -19,7 +19,7 @@ impl Parsed {
             Self::Own(_) => return false,
         };
         matches!(
-            statement,
+            **statement,
             Statement::Commit { .. } | Statement::Rollback { .. }
         )
     }

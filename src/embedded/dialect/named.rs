@@ -72,7 +72,7 @@ impl Names {
             })
         };
         let (statement, moves) = match statement {
-            Parsed::Known(statement) => (statement, false),
+            Parsed::Known(statement) => (&**statement, false),
             Parsed::Own(Own::Move(fetch)) => (&**fetch, true),
             Parsed::Own(_) => return None,
         };

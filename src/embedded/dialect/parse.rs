@@ -103,7 +103,7 @@ fn next(parser: &mut Parser<'_>) -> Result<Parsed, ParserError> {
         end(parser).map(|()| statement)
     });
     match known {
-        Ok(statement) => Ok(Parsed::Known(statement)),
+        Ok(statement) => Ok(Parsed::Known(Box::new(statement))),
         Err(error) => match grammar::refused(parser) {
             Some(own) => Ok(Parsed::Own(own)),
             None => Err(error),

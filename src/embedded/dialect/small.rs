@@ -19,7 +19,7 @@ pub(super) fn nothing(tag: &str) -> Plan {
 }
 
 impl Translator<'_> {
-    pub(super) fn own(&mut self, own: &Own) -> Result<Plan, Fault> {
+    pub(super) fn own(&self, own: &Own) -> Result<Plan, Fault> {
         Ok(match own {
             Own::AlterSequence {
                 name,
