@@ -13,6 +13,7 @@ mod error;
 mod functions;
 mod lock;
 mod number;
+mod picture;
 mod place;
 mod portal;
 mod schema;

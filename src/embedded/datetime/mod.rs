@@ -14,7 +14,7 @@ use crate::embedded::context;
 use crate::embedded::dialect::Fault;
 use crate::error_response::SqlState;
 use crate::server::format::datetime::{self as text, Bad, EPOCH_DAYS};
-pub(super) use fields::{field, to_char, truncate};
+pub(super) use fields::{field, truncate};
 
 pub(super) const DAY: i64 = text::DAY;
 /// Microseconds from 1970, jiff's and our beginning, to 2000, PostgreSQL's.
@@ -333,9 +333,5 @@ mod tests {
             "2026-01-01 00:00:00"
         );
         assert_eq!(field("dow", day).unwrap(), 6_000_000);
-        assert_eq!(
-            to_char(day, "YYYY-MM-DD HH24:MI:SS, FMMonth Dy"),
-            "2026-01-31 10:00:00, January Sat"
-        );
     }
 }

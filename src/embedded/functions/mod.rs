@@ -18,6 +18,7 @@ mod json_change;
 mod names;
 mod ordered_set;
 mod pattern;
+mod picture;
 mod regexp;
 mod session;
 mod statistics;
@@ -62,6 +63,7 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
         json_change::FUNCTIONS,
         names::FUNCTIONS,
         pattern::FUNCTIONS,
+        picture::FUNCTIONS,
         regexp::FUNCTIONS,
         text::FUNCTIONS,
         time::FUNCTIONS,

@@ -67,15 +67,6 @@ pub(super) const FUNCTIONS: Table = &[
         }
     }),
     ("pg_time_arith", 5, arithmetic),
-    ("pg_to_char_s", 2, |a| {
-        let wall = datetime::from_micros(datetime::parse_timestamp(&text(a, 0))?)?;
-        Ok(Value::Text(datetime::to_char(wall, &text(a, 1))))
-    }),
-    ("pg_to_char_z", 2, |a| {
-        let micros = datetime::parse_timestamptz(&text(a, 0))?;
-        let wall = datetime::wall(micros, &context::zone())?;
-        Ok(Value::Text(datetime::to_char(wall, &text(a, 1))))
-    }),
     ("pg_to_timestamp", 1, |a| {
         let micros = (real(value(a, 0))? * 1e6).round();
         if !(-1e18..1e18).contains(&micros) {

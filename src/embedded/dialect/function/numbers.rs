@@ -141,6 +141,22 @@ impl Translator<'_> {
                 let texts = self.all_of(name, arguments, &kind)?;
                 Sql::new(format!("{function}({})", texts.join(",")), kind)
             }
+            ("to_char", 2)
+                if arguments
+                    .first()
+                    .is_some_and(|a| is_number(a.kind()) && !types::is_oid(a.kind())) =>
+            {
+                let value = one(0).ok_or_else(|| undefined(name, arguments))?;
+                let pattern = one(1).ok_or_else(|| undefined(name, arguments))?;
+                let pattern = self.implicit(pattern, &Type::TEXT.into())?;
+                // There is none for smallint, and double precision is preferred.
+                let kind = match *value.kind() {
+                    Type::INT2 => Type::FLOAT8.oid(),
+                    _ => value.kind().oid(),
+                };
+                let text = format!("pg_to_char_n({},{kind},{})", value.text, pattern.text);
+                Sql::new(text, Type::TEXT)
+            }
             ("setseed", 1) => return Err(Fault::unsupported("setseed")),
             _ => return Ok(None),
         }))

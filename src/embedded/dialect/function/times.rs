@@ -30,6 +30,14 @@ impl Translator<'_> {
                 }
                 Sql::new(format!("pg_date_trunc({})", texts.join(",")), kind)
             }
+            ("to_char", 2) if arguments.first().is_some_and(|a| *a.kind() == Type::TIME) => {
+                let value = one(0).ok_or_else(|| undefined(name, arguments))?;
+                let pattern = one(1).ok_or_else(|| undefined(name, arguments))?;
+                let value = self.cast_now(value, &Type::INTERVAL.into(), false)?;
+                let pattern = self.implicit(pattern, &Type::TEXT.into())?;
+                let text = format!("pg_to_char_v({},{})", value.text, pattern.text);
+                Sql::new(text, Type::TEXT)
+            }
             ("make_interval", 0..=7) => {
                 let (whole, seconds) = arguments.split_at(arguments.len().min(6));
                 let mut texts = self.all_of(name, whole, &Type::INT4)?;
