@@ -9,7 +9,7 @@ use rusqlite::types::{Value, ValueRef};
 use crate::embedded::datetime::{self, Interval};
 use crate::embedded::dialect::Fault;
 use crate::embedded::dialect::types::{self, Storage, Ty, is_integer, is_oid, is_text, storage};
-use crate::embedded::{array, context, number};
+use crate::embedded::{array, context, enums, number};
 use crate::error_response::SqlState;
 
 fn syntax(kind: &Type, text: &str) -> Fault {
@@ -42,6 +42,18 @@ pub(super) fn parse(text: &str, ty: &Ty) -> Result<Value, Fault> {
             })
             .collect();
         return Ok(Value::Text(array::show(&items?)));
+    }
+    if enums::is_enum(kind) {
+        let key = enums::key(kind, text).map(Value::Integer);
+        return key.ok_or_else(|| {
+            Fault::new(
+                SqlState::INVALID_TEXT_REPRESENTATION,
+                format!(
+                    "invalid input value for enum {}: \"{text}\"",
+                    types::show(kind, -1)
+                ),
+            )
+        });
     }
     Ok(match *kind {
         Type::BOOL => {
@@ -277,6 +289,9 @@ pub(super) fn show(value: ValueRef<'_>, kind: &Type) -> Result<String, Fault> {
             datetime::parse_timestamptz(&String::from_utf8_lossy(text))?,
         )?,
         (_, ValueRef::Null) => String::new(),
+        (kind, ValueRef::Integer(n)) if enums::is_enum(kind) => {
+            enums::label(kind, n).ok_or_else(|| syntax(kind, &n.to_string()))?
+        }
         (_, ValueRef::Integer(n)) => n.to_string(),
         (_, ValueRef::Real(x)) => show_float(x, false),
         (_, ValueRef::Text(text)) => utf8(text).into_owned(),

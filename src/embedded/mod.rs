@@ -9,6 +9,7 @@ mod convert;
 mod cursor;
 mod datetime;
 mod dialect;
+mod enums;
 mod error;
 mod functions;
 mod lock;
@@ -52,7 +53,8 @@ pub use thread::{EmbeddedPortal, EmbeddedSession, EmbeddedStatement};
 ///
 /// Integers, floats and `bytea` as SQLite's own; everything else as text in PostgreSQL's form, so
 /// that `numeric` is exact, and dates and times sort (in UTC, years 1 to 9999). `jsonb` keeps the
-/// order of its keys. Collation is that of `"C"`.
+/// order of its keys. Collation is that of `"C"`. A value of an enum is a number that sorts as its
+/// label does; tables whose names begin with `pgtls_` have the labels, and the sequences.
 ///
 /// # Concurrency
 ///

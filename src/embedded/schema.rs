@@ -12,6 +12,7 @@ use crate::embedded::dialect::{
     ALWAYS, BY_DEFAULT, COMMENTS, Fault, Index, NOT_NULL_KEY, OWNED, PRIMARY_MARK, Schema,
     Sequence, Table, TableColumn, VIEW_TYPES, key_name, quote, stands_for_constraint,
 };
+use crate::embedded::enums;
 use crate::embedded::error::fault;
 use crate::embedded::sequences;
 use crate::error_response::SqlState;
@@ -75,6 +76,7 @@ impl<'c> SqliteSchema<'c> {
         if cache.version != version || cache.tables.len() > MAX_CACHE {
             cache.version = version;
             cache.tables.clear();
+            enums::load(self.connection)?;
         }
         self.system.set(false);
         Ok(())

@@ -8,6 +8,7 @@ use rusqlite::types::{Value as Kept, ValueRef};
 use crate::embedded::convert;
 use crate::embedded::datetime::{self, EPOCH};
 use crate::embedded::dialect::{Fault, Output, Ty, types};
+use crate::embedded::enums;
 use crate::embedded::number;
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{Column, Field, Value};
@@ -61,6 +62,10 @@ pub(super) fn of<'v>(raw: ValueRef<'v>, ty: &Ty) -> Result<Value<'v>, Fault> {
         (ValueRef::Integer(n), &Type::INT2) => Value::Int2(n.try_into().map_err(|_| range())?),
         (ValueRef::Integer(n), &Type::INT4) => Value::Int4(n.try_into().map_err(|_| range())?),
         (ValueRef::Integer(n), &Type::INT8) => Value::Int8(n),
+        (ValueRef::Integer(n), kind) if enums::is_enum(kind) => {
+            let label = enums::label(kind, n).ok_or_else(|| stray(&n.to_string()))?;
+            Value::Text(label.into())
+        }
         (ValueRef::Integer(n), kind) if types::is_oid(kind) => {
             Value::Oid(n.try_into().map_err(|_| range())?)
         }

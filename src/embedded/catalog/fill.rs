@@ -8,7 +8,7 @@ use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
 
 use crate::embedded::catalog::index_keys::{self, Key};
-use crate::embedded::catalog::{FIRST_OID, FIRST_TEMP_OID, Facts, OWNER, insert, sequences};
+use crate::embedded::catalog::{FIRST_OID, FIRST_TEMP_OID, Facts, OWNER, enums, insert, sequences};
 use crate::embedded::dialect::{
     NOT_NULL_KEY, PRIMARY_MARK, Table, TableColumn, UNIQUE_MARK, constraint_name, identifier,
     shown_expression, types,
@@ -20,8 +20,10 @@ const FILLED: &[&str] = &[
     "pg_catalog.pg_class",
     "pg_catalog.pg_attribute",
     "pg_catalog.pg_attrdef",
+    "pg_catalog.pg_enum",
     "pg_catalog.pg_index",
     "pg_catalog.pg_constraint",
+    "pg_catalog.pg_type",
     "pg_catalog.pg_tables",
     "pg_catalog.pg_views",
     "pg_catalog.pg_indexes",
@@ -72,7 +74,7 @@ pub(super) fn fill(
     for table in FILLED {
         // The system's own tables stay.
         let which = match *table {
-            "pg_catalog.pg_class" => format!(" WHERE oid>={FIRST_OID}"),
+            "pg_catalog.pg_class" | "pg_catalog.pg_type" => format!(" WHERE oid>={FIRST_OID}"),
             "pg_catalog.pg_attribute" => format!(" WHERE attrelid>={FIRST_OID}"),
             _ => String::new(),
         };
@@ -128,6 +130,7 @@ pub(super) fn fill(
         }
     }
     fill.point_keys()?;
+    enums::fill(connection, || fill.number())?;
     sequences::fill(connection, || fill.number())?;
     // PostgreSQL's foreign keys are triggers, and psql looks for them only where there are any.
     connection.execute_batch(
@@ -323,6 +326,7 @@ impl Fill<'_> {
         .then(|| column.ty.modifier - 4)
         .filter(|n| *n > 0);
         let array = types::element(&column.ty.kind).is_some();
+        let is_enum = crate::embedded::enums::is_enum(&column.ty.kind);
         insert(
             self.connection,
             "information_schema.columns",
@@ -340,6 +344,8 @@ impl Fill<'_> {
                 &if column.not_null { "NO" } else { "YES" },
                 &if array {
                     "ARRAY".to_owned()
+                } else if is_enum {
+                    "USER-DEFINED".to_owned()
                 } else {
                     types::show(&column.ty.kind, -1)
                 },
@@ -348,7 +354,7 @@ impl Fill<'_> {
                 &radix,
                 &scale,
                 &info.database,
-                &"pg_catalog",
+                &if is_enum { "public" } else { "pg_catalog" },
                 &column.ty.kind.name(),
                 &if column.identity.is_empty() {
                     "NO"

@@ -1,6 +1,7 @@
 //! `pg_catalog` and `information_schema`: tables of two temporary databases beside the user's,
 //! filled from SQLite's own schema when a statement reads them and something has changed.
 
+mod enums;
 mod fill;
 mod index_keys;
 mod sequences;

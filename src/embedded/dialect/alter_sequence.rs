@@ -22,7 +22,7 @@ fn drawing(name: &str) -> String {
 }
 
 /// What catalogs tell is read anew when the schema is another.
-fn told() -> [Step; 2] {
+pub(super) fn told() -> [Step; 2] {
     [
         "CREATE TABLE main.pgtls_told(x)",
         "DROP TABLE main.pgtls_told",

@@ -148,7 +148,10 @@ impl Translator<'_> {
             });
             let (ty, serial) = match serial {
                 Some(kind) => (kind.into(), true),
-                None => (types::named(&written).at_name(&definition.name)?, identity),
+                None => (
+                    types::named(&definition.data_type.to_string()).at_name(&definition.name)?,
+                    identity,
+                ),
             };
             columns.push(NewColumn { name, ty, serial });
         }

@@ -20,6 +20,9 @@ impl Translator<'_> {
         names: &[ObjectName],
         cascade: bool,
     ) -> Result<Plan, Fault> {
+        if *object_type == ObjectType::Type {
+            return self.drop_type(names, if_exists, cascade);
+        }
         let word = match object_type {
             ObjectType::Table => "TABLE",
             ObjectType::View => "VIEW",

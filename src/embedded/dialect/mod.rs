@@ -16,6 +16,7 @@ mod definition;
 mod distinct;
 mod dml;
 mod drop;
+mod enum_type;
 mod expr;
 mod from;
 mod function;

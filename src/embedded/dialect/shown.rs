@@ -5,8 +5,9 @@ use sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Unar
 use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
 
-use crate::embedded::dialect::quote;
 use crate::embedded::dialect::types::{self, Ty};
+use crate::embedded::dialect::{literal, quote};
+use crate::embedded::enums;
 
 /// Functions that have another name here.
 const NAMES: &[(&str, &str)] = &[
@@ -50,6 +51,7 @@ pub(super) fn default(sql: &str, ty: &Ty) -> String {
             op: UnaryOperator::Minus,
             expr: inner,
         } if matches!(**inner, Expr::Value(_)) => format!("'-{inner}'::{name}"),
+        Expr::Function(_) if label(&expr).is_some() => label(&expr).unwrap_or_default(),
         Expr::Function(call) => match call.name.to_string().as_str() {
             "pg_current_date" => "CURRENT_DATE".into(),
             "pg_localtimestamp" => "LOCALTIMESTAMP".into(),
@@ -62,6 +64,24 @@ pub(super) fn default(sql: &str, ty: &Ty) -> String {
         },
         _ => show(&expr).unwrap_or_else(|| sql.to_owned()),
     }
+}
+
+/// `'happy'::mood`, if it is a value of an enum.
+fn label(expr: &Expr) -> Option<String> {
+    let Expr::Function(call) = expr else {
+        return None;
+    };
+    let FunctionArguments::List(list) = &call.args else {
+        return None;
+    };
+    if call.name.to_string() != "pg_enum" {
+        return None;
+    }
+    let mut numbers = list.args.iter().map(|a| a.to_string().parse::<i64>().ok());
+    let (key, oid) = (numbers.next()??, numbers.next()??);
+    let kind = enums::by_oid(u32::try_from(oid).ok()?)?;
+    let label = literal(&enums::label(&kind, key)?);
+    Some(format!("{label}::{}", types::show(&kind, -1)))
 }
 
 /// The sequence that a number is drawn from, perhaps for a smaller type.
@@ -137,6 +157,7 @@ fn show(expr: &Expr) -> Option<String> {
         }
         Expr::IsNull(inner) => format!("({} IS NULL)", show(inner)?),
         Expr::IsNotNull(inner) => format!("({} IS NOT NULL)", show(inner)?),
+        Expr::Function(_) if label(expr).is_some() => label(expr)?,
         Expr::Function(call) => {
             let name = call.name.to_string();
             let name = match NAMES.iter().find(|(ours, _)| *ours == name) {

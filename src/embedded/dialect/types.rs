@@ -2,7 +2,8 @@
 
 use postgres_types::{Kind, Type};
 
-use crate::embedded::dialect::Fault;
+use crate::embedded::dialect::{Fault, identifier};
+use crate::embedded::enums;
 use crate::error_response::SqlState;
 
 /// A type and its modifier (`pg_attribute.atttypmod`): −1 for none.
@@ -109,6 +110,7 @@ pub(in crate::embedded) fn storage(kind: &Type) -> Storage {
         | Type::REGROLE => Storage::Integer,
         Type::FLOAT4 | Type::FLOAT8 => Storage::Real,
         Type::BYTEA => Storage::Blob,
+        _ if enums::is_enum(kind) => Storage::Integer,
         _ => Storage::Text,
     }
 }
@@ -189,6 +191,7 @@ pub(in crate::embedded) fn array_of(kind: &Type) -> Option<Type> {
 
 /// A type by the name a statement gives it, `character varying(10)` or `int4[]`.
 pub(in crate::embedded) fn named(written: &str) -> Result<Ty, Fault> {
+    let own = written.split('[').next().unwrap_or_default();
     let mut name = written.trim().to_lowercase();
     let mut dimensions = 0_u8;
     while let Some(inner) = name.strip_suffix(']') {
@@ -225,12 +228,16 @@ pub(in crate::embedded) fn named(written: &str) -> Result<Ty, Fault> {
                 .filter_map(Type::from_oid)
                 .find(|t| t.name() == bare)
         })
+        .or_else(|| enums::written(own))
         .ok_or_else(|| {
             Fault::new(
                 SqlState::UNDEFINED_OBJECT,
                 format!("type \"{bare}\" does not exist"),
             )
         })?;
+    if dimensions > 0 && enums::is_enum(&kind) {
+        return Err(Fault::unsupported("an array of an enum"));
+    }
     let modifier = match (&kind, modifiers.as_slice()) {
         (&Type::VARCHAR | &Type::BPCHAR, [length]) => length.saturating_add(4),
         // `char` alone is `char(1)`.
@@ -268,6 +275,9 @@ pub(in crate::embedded) fn precision_and_scale(modifier: i32) -> Option<(i32, i3
 pub(in crate::embedded) fn declaration(ty: &Ty) -> Result<String, Fault> {
     if element(&ty.kind).is_some() {
         return Ok(format!("array_text({})", ty.kind.oid()));
+    }
+    if enums::is_enum(&ty.kind) {
+        return Ok(format!("enum_int({})", ty.kind.oid()));
     }
     let (_, name, declared, _) = TYPES
         .iter()
@@ -313,6 +323,10 @@ pub(in crate::embedded) fn declared(declaration: &str) -> Ty {
             .and_then(Type::from_oid);
         return array.unwrap_or(Type::TEXT).into();
     }
+    if name == "enum_int" {
+        let oid = numbers.first().and_then(|oid| u32::try_from(*oid).ok());
+        return oid.and_then(enums::by_oid).unwrap_or(Type::INT8).into();
+    }
     if let Some((kind, ..)) = TYPES.iter().find(|(_, _, declared, _)| *declared == name) {
         let modifier = match (kind, numbers.as_slice()) {
             (&Type::NUMERIC, [precision, scale]) => numeric_modifier(*precision, *scale),
@@ -338,10 +352,18 @@ pub(in crate::embedded) fn declared(declaration: &str) -> Ty {
     .into()
 }
 
+/// A type by its number: PostgreSQL's own, or an enum.
+pub(in crate::embedded) fn from_oid(oid: u32) -> Option<Type> {
+    Type::from_oid(oid).or_else(|| enums::by_oid(oid))
+}
+
 /// As `format_type` shows it.
 pub(in crate::embedded) fn show(kind: &Type, modifier: i32) -> String {
     if let Kind::Array(element) = kind.kind() {
         return format!("{}[]", show(element, modifier));
+    }
+    if enums::is_enum(kind) {
+        return identifier(kind.name());
     }
     let name = TYPES
         .iter()

@@ -48,6 +48,11 @@ impl Translator<'_> {
                 name,
                 sequence_options,
             } => self.create_sequence(name, *if_not_exists, sequence_options)?,
+            Statement::CreateType {
+                name,
+                representation,
+            } => self.create_type(name, representation.as_ref())?,
+            Statement::AlterType(alter) => self.alter_type(alter)?,
             Statement::AlterTable(alter) => self.alter_table(alter)?,
             Statement::Truncate(truncate) => self.truncate(truncate)?,
             Statement::Drop {

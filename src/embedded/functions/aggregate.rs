@@ -6,6 +6,7 @@ use rusqlite::functions::{Aggregate, Context, WindowAggregate};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Result};
 
+use crate::embedded::dialect::types;
 use crate::embedded::functions::text::shown;
 use crate::embedded::functions::{PURE, fail};
 use crate::embedded::{array, convert, number};
@@ -99,7 +100,7 @@ impl Aggregate<Items, Value> for Collect {
 
     fn step(&self, context: &mut Context<'_>, items: &mut Items) -> Result<()> {
         let kind = match context.get_raw(0) {
-            ValueRef::Integer(oid) => u32::try_from(oid).ok().and_then(Type::from_oid),
+            ValueRef::Integer(oid) => u32::try_from(oid).ok().and_then(types::from_oid),
             _ => None,
         };
         let item = shown(context.get_raw(1), &kind.unwrap_or(Type::TEXT)).map_err(fail)?;

@@ -33,7 +33,7 @@ use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Error, Result};
 
 use crate::embedded::convert;
-use crate::embedded::dialect::{Fault, Ty};
+use crate::embedded::dialect::{Fault, Ty, types};
 use crate::error_response::SqlState;
 pub(super) use session::{Alarm, SessionInfo, Woken};
 
@@ -72,6 +72,10 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
             strict(connection, name, *arguments, PURE, *function)?;
         }
     }
+    // A value of an enum, and its type: for those who read it.
+    strict(connection, "pg_enum", 2, PURE, |a| {
+        Ok(Value::Integer(integer(a, 0)))
+    })?;
     // These see NULL.
     for (name, function) in text::LOOSE
         .iter()
@@ -195,7 +199,7 @@ fn integer(arguments: &[ValueRef<'_>], index: usize) -> i64 {
 fn kind(arguments: &[ValueRef<'_>], index: usize) -> Type {
     u32::try_from(integer(arguments, index))
         .ok()
-        .and_then(Type::from_oid)
+        .and_then(types::from_oid)
         .unwrap_or(Type::TEXT)
 }
 

@@ -1,6 +1,5 @@
 //! Names of types and objects, and quotes around them.
 
-use postgres_types::Type;
 use rusqlite::types::{Value, ValueRef};
 
 use crate::embedded::dialect::{Fault, identifier, types};
@@ -70,7 +69,7 @@ pub(super) const LOOSE: &[(&str, Strict)] = &[("format_type", |a| match value(a,
 })];
 
 fn format_type(oid: i64, modifier: i64) -> Result<Value, Fault> {
-    let kind = u32::try_from(oid).ok().and_then(Type::from_oid);
+    let kind = u32::try_from(oid).ok().and_then(types::from_oid);
     owned(match kind {
         Some(kind) => types::show(&kind, i32::try_from(modifier).unwrap_or(-1)),
         None if oid == 0 => "-".into(),

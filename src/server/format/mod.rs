@@ -189,6 +189,10 @@ impl Kind {
             Type::OID_VECTOR => return Self::Vector(Element::Oid),
             _ => {}
         }
+        // A label's binary form is its text.
+        if matches!(kind.kind(), postgres_types::Kind::Enum(_)) {
+            return Self::Plain(Element::Text);
+        }
         for (plain, array, element, ..) in KINDS {
             if plain == kind {
                 return Self::Plain(*element);
@@ -227,6 +231,9 @@ impl Element {
 
 /// `pg_type.typlen`: the size of a fixed-length type, −1 for others.
 pub(crate) fn type_length(kind: &Type) -> i16 {
+    if matches!(kind.kind(), postgres_types::Kind::Enum(_)) {
+        return 4;
+    }
     KINDS
         .iter()
         .find(|(plain, ..)| plain.oid() == kind.oid())

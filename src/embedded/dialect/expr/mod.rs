@@ -105,7 +105,14 @@ impl<'s> Translator<'s> {
     pub(super) fn new(schema: &'s dyn Schema, declared: &[Option<Type>]) -> Self {
         Self {
             schema,
-            parameters: declared.to_vec(),
+            // What comes by its number has a name here.
+            parameters: declared
+                .iter()
+                .map(|kind| {
+                    kind.as_ref()
+                        .map(|k| types::from_oid(k.oid()).unwrap_or_else(|| k.clone()))
+                })
+                .collect(),
             ctes: Vec::new(),
             depth: 0,
             grouping: Grouping::default(),

@@ -7,7 +7,8 @@ use sqlparser::ast::Value;
 use crate::embedded::convert;
 use crate::embedded::dialect::expr::{Open, Sql, Translator};
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::{Fault, literal};
+use crate::embedded::dialect::{Fault, enum_type, literal};
+use crate::embedded::enums;
 use crate::error_response::SqlState;
 
 /// A value as SQLite writes it.
@@ -144,7 +145,10 @@ impl Translator<'_> {
                 if matches!(ty.kind, Type::JSON | Type::JSONB) {
                     format!("pg_json({},{})", sql.text, u8::from(ty.kind == Type::JSONB))
                 } else {
-                    constant(&convert::parse(text, ty)?)
+                    match convert::parse(text, ty)? {
+                        Kept::Integer(key) if enums::is_enum(&ty.kind) => enum_type::value(key, ty),
+                        value => constant(&value),
+                    }
                 }
             }
             Open::Parameter(index) => {
