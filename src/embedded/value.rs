@@ -5,11 +5,11 @@ use std::borrow::Cow;
 use postgres_types::Type;
 use rusqlite::types::{Value as Kept, ValueRef};
 
-use crate::embedded::convert;
 use crate::embedded::datetime::{self, EPOCH};
 use crate::embedded::dialect::{Fault, Output, Ty, types};
 use crate::embedded::enums;
 use crate::embedded::number;
+use crate::embedded::{canonical, convert};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{Column, Field, Value};
 
@@ -37,6 +37,12 @@ pub(super) fn put(raw: &ValueRef<'_>, ty: &Ty, field: Field<'_>) -> Result<(), E
                 field.text(text)
             } else {
                 field.text(convert::utf8(text).as_bytes())
+            };
+        }
+        (ValueRef::Text(text), _) => {
+            return match canonical::put(text, field)? {
+                Some(field) => field.value(&of(*raw, ty).map_err(|f| f.respond(None))?),
+                None => Ok(()),
             };
         }
         _ => {}
@@ -92,7 +98,13 @@ pub(super) fn of<'v>(raw: ValueRef<'v>, ty: &Ty) -> Result<Value<'v>, Fault> {
         (ValueRef::Text(text), kind) => {
             let text = convert::utf8(text);
             match *kind {
-                Type::NUMERIC => Value::Numeric(text),
+                Type::NUMERIC if canonical::is_numeric(text.as_bytes()) || text == "NaN" => {
+                    Value::Numeric(text)
+                }
+                Type::NUMERIC => {
+                    let number = number::parse(&text).map_err(|_| stray(&text))?;
+                    Value::Numeric(number::show(&number).into())
+                }
                 Type::TIMESTAMPTZ => {
                     Value::TimestampTz(datetime::parse_timestamptz(&text)?.saturating_sub(EPOCH))
                 }
@@ -190,4 +202,39 @@ fn real(x: f64) -> Result<Kept, Fault> {
         return Err(Fault::unsupported("NaN"));
     }
     Ok(Kept::Real(x))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_wrote_is_read_and_written_anew_or_refused() {
+        let of = |text: &str, kind: Type| {
+            let value = of(ValueRef::Text(text.as_bytes()), &kind.into());
+            value
+                .map(|v| v.to_text().unwrap())
+                .map_err(|f| f.code.as_str().to_owned())
+        };
+        for (text, kind, expected) in [
+            ("1.50", Type::NUMERIC, "1.50"),
+            ("1e3", Type::NUMERIC, "1000"),
+            ("NaN", Type::NUMERIC, "NaN"),
+            ("007", Type::NUMERIC, "7"),
+            (
+                "2026-01-31 10:00:00+02",
+                Type::TIMESTAMPTZ,
+                "2026-01-31 08:00:00+00",
+            ),
+            (
+                "2026-01-31T10:00Z",
+                Type::TIMESTAMPTZ,
+                "2026-01-31 10:00:00+00",
+            ),
+        ] {
+            assert_eq!(of(text, kind).unwrap(), expected, "{text}");
+        }
+        assert_eq!(of("ten", Type::NUMERIC).unwrap_err(), "22P02");
+        assert_eq!(of("soon", Type::TIMESTAMPTZ).unwrap_err(), "22007");
+    }
 }

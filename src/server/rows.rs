@@ -407,6 +407,37 @@ impl Field<'_> {
         }
     }
 
+    /// What the column's values are.
+    #[cfg(feature = "sqlite")]
+    #[inline]
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether instants are shown in UTC.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn in_utc(&self) -> bool {
+        let zone = self.shape.zone.as_ref();
+        zone.is_none_or(|zone| *zone == TimeZone::UTC)
+    }
+
+    /// The text form of a value of the column's type. Where the binary form is wanted, the field
+    /// comes back.
+    #[cfg(feature = "sqlite")]
+    #[inline]
+    pub(crate) fn shown(self, text: &[u8]) -> Result<Option<Self>, ErrorResponse> {
+        match &self.shape.copy {
+            _ if self.format == Format::Binary => return Ok(Some(self)),
+            None => put_bytes(self.out, text)?,
+            Some(options) if options.format() == CopyFormat::Binary => return Ok(Some(self)),
+            Some(options) => {
+                let place = (self.column == 0, self.shape.columns.len());
+                write::put_plain(self.out, options, text, place);
+            }
+        }
+        Ok(None)
+    }
+
     /// An integer, with its binary field as one of that element.
     #[cfg(feature = "sqlite")]
     #[inline]

@@ -10,8 +10,8 @@ use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp};
 
-use crate::embedded::context;
 use crate::embedded::dialect::Fault;
+use crate::embedded::{canonical, context};
 use crate::error_response::SqlState;
 use crate::server::format::datetime::{self as text, Bad, EPOCH_DAYS};
 pub(super) use fields::{field, truncate};
@@ -126,6 +126,9 @@ pub(super) fn parse_time(given: &str) -> Result<i64, Fault> {
 
 /// Without a time zone: one that is written is not heeded, as in PostgreSQL.
 pub(super) fn parse_timestamp(given: &str) -> Result<i64, Fault> {
+    if let Some(micros) = canonical::timestamp(given.as_bytes()) {
+        return Ok(micros);
+    }
     match word(given) {
         Some(at) => to_micros(at),
         None => text::get_timestamp(given)
@@ -136,6 +139,9 @@ pub(super) fn parse_timestamp(given: &str) -> Result<i64, Fault> {
 
 /// Without a zone of its own it is in the session's.
 pub(super) fn parse_timestamptz(given: &str) -> Result<i64, Fault> {
+    if let Some(micros) = canonical::instant(given.as_bytes()) {
+        return Ok(micros);
+    }
     let zone = context::zone();
     match word(given) {
         Some(at) => in_zone(at, &zone),

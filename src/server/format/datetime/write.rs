@@ -18,12 +18,37 @@ fn infinity(out: &mut Vec<u8>, value: i64, least: i64, most: i64) -> bool {
     true
 }
 
+/// All numbers of two digits.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let mut n = 0;
+    while n < 100 {
+        pairs[n] = [b'0' + (n / 10) as u8, b'0' + (n % 10) as u8];
+        n += 1;
+    }
+    pairs
+};
+
+/// The two digits of a number below 100.
+fn pair(n: i64) -> [u8; 2] {
+    let place = usize::try_from(n).unwrap_or(0);
+    PAIRS.get(place).copied().unwrap_or([b'0'; 2])
+}
+
 /// Appends a date and gives whether it is BC: the letters come last.
 fn put_day(out: &mut Vec<u8>, count: i64) -> bool {
     let (year, month, day) = date(count);
     let before = year <= 0;
     let shown = if before { 1 - year } else { year };
-    let _ = write!(out, "{shown:04}-{month:02}-{day:02}");
+    if shown <= 9999 {
+        let [a, b] = pair(shown / 100);
+        let [c, d] = pair(shown % 100);
+        out.extend_from_slice(&[a, b, c, d]);
+    } else {
+        let _ = write!(out, "{shown}");
+    }
+    let ([a, b], [c, d]) = (pair(month), pair(day));
+    out.extend_from_slice(&[b'-', a, b, b'-', c, d]);
     before
 }
 
@@ -36,7 +61,12 @@ fn put_bc(out: &mut Vec<u8>, before: bool) {
 /// Seconds with as many decimals as they need, at most six.
 pub(super) fn put_fraction(out: &mut Vec<u8>, micros: i64) {
     if micros != 0 {
-        let _ = write!(out, ".{micros:06}");
+        let ([a, b], [c, d], [e, f]) = (
+            pair(micros / 10_000),
+            pair(micros / 100 % 100),
+            pair(micros % 100),
+        );
+        out.extend_from_slice(&[b'.', a, b, c, d, e, f]);
         while out.last() == Some(&b'0') {
             out.pop();
         }
@@ -53,7 +83,8 @@ pub(crate) fn put_date(out: &mut Vec<u8>, value: i32) {
 pub(crate) fn put_time(out: &mut Vec<u8>, micros: i64) {
     let micros = micros.clamp(0, DAY);
     let (h, m, s) = (micros / HOUR, micros / MINUTE % 60, micros / SECOND % 60);
-    let _ = write!(out, "{h:02}:{m:02}:{s:02}");
+    let ([a, b], [c, d], [e, f]) = (pair(h), pair(m), pair(s));
+    out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
     put_fraction(out, micros % SECOND);
 }
 
@@ -77,14 +108,16 @@ pub(crate) fn put_timestamptz(out: &mut Vec<u8>, value: i64, zone: Option<&TimeZ
     out.push(b' ');
     put_time(out, local.rem_euclid(DAY));
     let away = offset.abs();
-    let sign = if offset < 0 { '-' } else { '+' };
-    let _ = write!(out, "{sign}{:02}", away / 3600);
+    out.push(if offset < 0 { b'-' } else { b'+' });
+    out.extend_from_slice(&pair(away / 3600));
     let (minutes, seconds) = (away / 60 % 60, away % 60);
     if minutes != 0 || seconds != 0 {
-        let _ = write!(out, ":{minutes:02}");
+        let [a, b] = pair(minutes);
+        out.extend_from_slice(&[b':', a, b]);
     }
     if seconds != 0 {
-        let _ = write!(out, ":{seconds:02}");
+        let [a, b] = pair(seconds);
+        out.extend_from_slice(&[b':', a, b]);
     }
     put_bc(out, before);
 }
