@@ -10,7 +10,8 @@ use crate::embedded::catalog;
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{
     ALWAYS, BY_DEFAULT, COMMENTS, Fault, Index, NOT_NULL_KEY, OWNED, PRIMARY_MARK, Schema,
-    Sequence, Table, TableColumn, VIEW_TYPES, key_name, quote, stands_for_constraint,
+    Sequence, Table, TableColumn, VIEW_TYPES, identity_mark, key_name, quote,
+    stands_for_constraint,
 };
 use crate::embedded::enums;
 use crate::embedded::error::fault;
@@ -273,14 +274,15 @@ impl<'c> SqliteSchema<'c> {
         }
         for column in &mut columns {
             column.counts &= keys == 1;
+            for (mark, letter) in [(ALWAYS, "a"), (BY_DEFAULT, "d")] {
+                if sql.contains(mark) && sql.contains(&identity_mark(mark, &column.name)) {
+                    column.identity = letter;
+                }
+            }
             if column.counts {
-                column.identity = if sql.contains(ALWAYS) {
-                    "a"
-                } else if sql.contains(BY_DEFAULT) || !sql.contains("AUTOINCREMENT") {
-                    "d"
-                } else {
-                    ""
-                };
+                if !sql.contains("AUTOINCREMENT") {
+                    column.identity = "d";
+                }
                 let quoted = quote(&column.name);
                 let bounded = |low: i64| sql.contains(&format!("{quoted} BETWEEN {low} AND"));
                 if bounded(i32::MIN.into()) {

@@ -10,8 +10,8 @@ use sqlparser::parser::Parser;
 use crate::embedded::catalog::index_keys::{self, Key};
 use crate::embedded::catalog::{FIRST_OID, FIRST_TEMP_OID, Facts, OWNER, enums, insert, sequences};
 use crate::embedded::dialect::{
-    NOT_NULL_KEY, PRIMARY_MARK, Table, TableColumn, UNIQUE_MARK, constraint_name, identifier,
-    shown_expression, types,
+    PRIMARY_MARK, Table, TableColumn, UNIQUE_MARK, constraint_name, identifier, shown_expression,
+    types,
 };
 use crate::embedded::schema::SqliteSchema;
 
@@ -848,7 +848,7 @@ fn checks(create: &CreateTable) -> Vec<(String, String)> {
     for constraint in &create.constraints {
         if let TableConstraint::Check(check) = constraint
             && let Some(name) = &check.name
-            && name.value != NOT_NULL_KEY
+            && !name.value.starts_with("pgtls_")
         {
             found.push((name.value.clone(), check.expr.to_string()));
         }

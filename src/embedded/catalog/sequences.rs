@@ -47,7 +47,7 @@ pub(super) fn fill(
         for (_, table, column) in owned.iter().filter(|(s, ..)| *s == name) {
             connection.execute(
                 "INSERT INTO pg_catalog.pg_depend(classid,objid,objsubid,refclassid,refobjid,refobjsubid,deptype) \
-                 SELECT 1259, ?1, 0, 1259, c.oid, a.attnum, 'a' \
+                 SELECT 1259, ?1, 0, 1259, c.oid, a.attnum, iif(a.attidentity='','a','i') \
                  FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid=a.attrelid \
                  WHERE c.relname=?2 AND a.attname=?3 AND c.relkind='r'",
                 (oid, table, column),

@@ -3,19 +3,24 @@
 use std::rc::Rc;
 
 use postgres_types::Type;
-use sqlparser::ast::{AlterColumnOperation, ColumnDef, ColumnOption, DataType, Expr};
+use sqlparser::ast::{
+    AlterColumnOperation, ColumnDef, ColumnOption, DataType, Expr, SequenceOptions,
+};
 
 use crate::embedded::dialect::alter::{Change, depends};
 use crate::embedded::dialect::alter_constraint::{
     check_rows, contains_null, holds_null, unique_index,
 };
-use crate::embedded::dialect::ddl::{Uniques, declared_as, is_serial, scope_of};
+use crate::embedded::dialect::alter_sequence::drawing;
+use crate::embedded::dialect::ddl::{
+    NewColumn, Uniques, declared_as, identity, identity_mark, mark_of, scope_of,
+};
 use crate::embedded::dialect::definition::{Removed, UNIQUE_MARK};
 use crate::embedded::dialect::expr::{Sql, Translator, shorten};
 use crate::embedded::dialect::from::relation_of;
 use crate::embedded::dialect::scope::{Place, Scope, fold};
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::{Fault, TableColumn, literal, quote, serial_name};
+use crate::embedded::dialect::{BY_DEFAULT, Fault, TableColumn, literal, quote, serial_name};
 use crate::error_response::SqlState;
 
 impl Translator<'_> {
@@ -90,11 +95,14 @@ impl Translator<'_> {
         for column in &mut columns {
             let mut drawn = String::new();
             if column.serial {
-                if !is_serial(definition) || change.table.database == "temp" {
-                    return Err(Fault::unsupported("adding this serial or identity column"));
+                if change.table.database == "temp" {
+                    return Err(Fault::unsupported(
+                        "adding a serial or identity column to a temporary table",
+                    ));
                 }
                 column.serial = false;
-                let (default, steps) = self.own_sequence(&bare, column)?;
+                let (mark, options) = identity(definition);
+                let (default, steps) = self.own_sequence(&bare, column, options, mark)?;
                 drawn = default;
                 change.steps.extend(steps);
             }
@@ -124,7 +132,10 @@ impl Translator<'_> {
                     ColumnOption::PrimaryKey(_) => {
                         return Err(Fault::unsupported("adding a column as the primary key"));
                     }
-                    ColumnOption::Generated { .. } => {
+                    ColumnOption::Generated {
+                        generation_expr: Some(_),
+                        ..
+                    } => {
                         return Err(Fault::unsupported("adding a generated column"));
                     }
                     _ => {}
@@ -211,6 +222,14 @@ impl Translator<'_> {
                 change.definition.set_default(&column.name, None)?;
                 change.define();
             }
+            O::AddGenerated {
+                generated_as,
+                sequence_options,
+            } => {
+                let mark = generated_as.as_ref().map_or(BY_DEFAULT, mark_of);
+                let options = sequence_options.as_deref().unwrap_or_default();
+                self.add_identity(change, column, options, mark)?;
+            }
             O::SetDataType {
                 data_type, using, ..
             } => self.set_type(change, column, data_type, using.as_ref())?,
@@ -221,6 +240,55 @@ impl Translator<'_> {
                 )));
             }
         }
+        Ok(())
+    }
+
+    fn add_identity(
+        &self,
+        change: &mut Change,
+        column: &TableColumn,
+        options: &[SequenceOptions],
+        mark: &str,
+    ) -> Result<(), Fault> {
+        let bare = change.table.name.clone();
+        let wrong = |what: &str| {
+            Fault::new(
+                SqlState::OBJECT_NOT_IN_PREREQUISITE_STATE,
+                format!("column \"{}\" of relation \"{bare}\" {what}", column.name),
+            )
+        };
+        if !column.not_null {
+            return Err(wrong(
+                "must be declared NOT NULL before identity can be added",
+            ));
+        }
+        if !column.identity.is_empty() {
+            return Err(wrong("is already an identity column"));
+        }
+        if column.counts || column.default.is_some() {
+            return Err(wrong("already has a default value"));
+        }
+        if !types::is_integer(&column.ty.kind) {
+            return Err(Fault::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                "identity column type must be smallint, integer, or bigint",
+            ));
+        }
+        let new = NewColumn {
+            name: column.name.clone(),
+            ty: column.ty.clone(),
+            serial: false,
+        };
+        let (_, steps) = self.own_sequence(&bare, &new, options, None)?;
+        change.steps.extend(steps);
+        let default = drawing(&serial_name(&bare, &column.name));
+        change
+            .definition
+            .set_default(&column.name, Some(&default))?;
+        change
+            .definition
+            .add_constraint(&identity_mark(mark, &column.name))?;
+        change.define();
         Ok(())
     }
 

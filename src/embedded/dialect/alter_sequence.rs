@@ -1,23 +1,22 @@
 //! ALTER SEQUENCE, DROP SEQUENCE, and the columns that own a sequence.
 
-use postgres_types::Type;
-use sqlparser::ast::{AlterTable, AlterTableOperation, ObjectName};
+use sqlparser::ast::{AlterTable, AlterTableOperation, ObjectName, SequenceOptions};
 
 use crate::embedded::dialect::alter::{define, depends};
-use crate::embedded::dialect::ddl::{NewColumn, already};
+use crate::embedded::dialect::ddl::{NewColumn, already, identity_mark};
 use crate::embedded::dialect::definition::{Definition, Step};
 use crate::embedded::dialect::dml::own_name;
 use crate::embedded::dialect::expr::{Translator, constant};
 use crate::embedded::dialect::grammar::SequenceChange;
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::fold;
-use crate::embedded::dialect::sequence::{OWNED, SEQUENCES, Sequence, bounds};
+use crate::embedded::dialect::sequence::{OWNED, SEQUENCES, Sequence, bounds, described};
 use crate::embedded::dialect::small::nothing;
 use crate::embedded::dialect::{Fault, literal, no_sequence, serial_name, types};
 use crate::error_response::SqlState;
 
 /// A default that draws from the sequence.
-fn drawing(name: &str) -> String {
+pub(super) fn drawing(name: &str) -> String {
     format!("pg_nextval({})", literal(name))
 }
 
@@ -247,20 +246,30 @@ impl Translator<'_> {
         Ok(steps)
     }
 
-    /// The sequence of a serial column that is no primary key: its default, and how it is made.
+    /// The sequence of a serial or identity column that does not count by itself: its default, and
+    /// how it is made.
     pub(super) fn own_sequence(
         &self,
         table: &str,
         column: &NewColumn,
+        options: &[SequenceOptions],
+        mark: Option<&str>,
     ) -> Result<(String, Vec<Step>), Fault> {
         let name = serial_name(table, &column.name);
         if self.schema.has_sequence(&name)? || self.schema.table(Some("public"), &name)?.is_some() {
             return Err(already(&name));
         }
-        let mut steps = Sequence::new(&column.ty.kind)?.create(&name);
+        let (sequence, _) = described(options, column.ty.kind.clone())?;
+        let mut steps = sequence.create(&name);
         steps.push(owners());
         steps.push(owned_by(&name, table, &column.name));
-        Ok((format!(" NOT NULL DEFAULT ({})", drawing(&name)), steps))
+        let mark = mark.map(|mark| format!(" {}", identity_mark(mark, &column.name)));
+        let text = format!(
+            " NOT NULL DEFAULT ({}){}",
+            drawing(&name),
+            mark.unwrap_or_default()
+        );
+        Ok((text, steps))
     }
 
     pub(super) fn drop_sequence(
@@ -475,20 +484,6 @@ impl Sequence {
             }
         }
         Ok(())
-    }
-
-    /// One that begins with 1.
-    fn new(kind: &Type) -> Result<Self, Fault> {
-        Ok(Self {
-            last: 1,
-            called: false,
-            start: 1,
-            step: 1,
-            low: 1,
-            high: bounds(kind)?.1,
-            cycle: false,
-            kind: kind.clone(),
-        })
     }
 
     pub(super) fn create(&self, name: &str) -> Vec<Step> {

@@ -98,6 +98,9 @@ impl Translator<'_> {
         for column in &source.columns {
             let quoted = quote(&column.name);
             let identity = !column.identity.is_empty() && with("IDENTITY");
+            if identity && !column.counts {
+                return Err(Fault::unsupported("LIKE of this identity column"));
+            }
             if identity {
                 let mark = match column.identity {
                     "a" => ALWAYS,
@@ -109,10 +112,10 @@ impl Translator<'_> {
                     ));
                 }
                 parts.push(format!(
-                    "{quoted} INTEGER CONSTRAINT {} PRIMARY KEY AUTOINCREMENT{} CONSTRAINT {} CHECK ({quoted} IS NOT NULL)",
+                    "{quoted} INTEGER CONSTRAINT {} PRIMARY KEY AUTOINCREMENT{} {}",
                     quote(&format!("{name}_pkey")),
                     super::ddl::serial_bounds(&quoted, &column.ty.kind),
-                    quote(mark),
+                    super::ddl::identity_mark(mark, &column.name),
                 ));
                 continue;
             }
@@ -129,7 +132,9 @@ impl Translator<'_> {
                 if column.counts && column.identity.is_empty() {
                     let sequence = literal(&serial_name(&source.name, &column.name));
                     text.push_str(&format!(" DEFAULT (pg_nextval({sequence}))"));
-                } else if let Some(default) = &column.default {
+                } else if let Some(default) = &column.default
+                    && column.identity.is_empty()
+                {
                     text.push_str(&format!(" DEFAULT ({default})"));
                 }
             }

@@ -4,7 +4,7 @@ use postgres_types::Type;
 use sqlparser::ast::{
     ColumnDef, ColumnOption, ConstraintCharacteristics, CreateIndex, CreateTable, CreateView,
     DeferrableInitial, Expr, ForeignKeyConstraint, GeneratedAs, Ident, IndexColumn, ObjectName,
-    TableConstraint,
+    SequenceOptions, TableConstraint,
 };
 
 use crate::embedded::dialect::alter_constraint::unique_index;
@@ -84,21 +84,16 @@ impl Translator<'_> {
         let mut uniques = Uniques::default();
         let mut sequences = Vec::new();
         for (definition, column) in create.columns.iter().zip(&mut columns) {
-            if column.serial && key != [column.name.clone()] {
-                if !is_serial(definition) {
-                    return Err(Fault::unsupported(
-                        "an identity column that is not the primary key",
-                    )
-                    .at_name(&definition.name));
-                }
+            let (mark, options) = identity(definition);
+            if column.serial && (key != [column.name.clone()] || !options.is_empty()) {
                 if create.temporary {
                     return Err(Fault::unsupported(
-                        "a serial column of a temporary table that is not the primary key",
+                        "this serial or identity column of a temporary table",
                     )
                     .at_name(&definition.name));
                 }
                 column.serial = false;
-                let (drawn, steps) = self.own_sequence(&name, column)?;
+                let (drawn, steps) = self.own_sequence(&name, column, options, mark)?;
                 sequences.extend(steps);
                 let text = self.new_column(&name, definition, column, &scope, &mut uniques)?;
                 parts.push(format!("{text}{drawn}"));
@@ -179,15 +174,9 @@ impl Translator<'_> {
                     ColumnOption::PrimaryKey(_)
                     | ColumnOption::NotNull
                     | ColumnOption::Unique(_) => {}
-                    ColumnOption::Generated { generated_as, .. } => {
-                        let mark = match generated_as {
-                            GeneratedAs::Always => ALWAYS,
-                            _ => BY_DEFAULT,
-                        };
-                        text.push_str(&format!(
-                            " CONSTRAINT {} CHECK ({name} IS NOT NULL)",
-                            quote(mark)
-                        ));
+                    ColumnOption::Generated { .. } => {
+                        let mark = identity(definition).0.unwrap_or(BY_DEFAULT);
+                        text.push_str(&format!(" {}", identity_mark(mark, &column.name)));
                     }
                     ColumnOption::Check(check) => {
                         let condition = self.condition(&check.expr, scope, "CHECK")?;
@@ -212,6 +201,11 @@ impl Translator<'_> {
             };
             match &option.option {
                 ColumnOption::Null => {}
+                // Its sequence is its default: see `own_sequence`.
+                ColumnOption::Generated {
+                    generation_expr: None,
+                    ..
+                } => {}
                 ColumnOption::NotNull => text.push_str(" NOT NULL"),
                 ColumnOption::Default(expr) => {
                     let sql = self.expr(expr, &Scope::default())?;
@@ -574,9 +568,37 @@ fn serial_kind(written: &str) -> Option<Type> {
     }
 }
 
-/// Whether it is declared as one, and not as an identity column.
-pub(super) fn is_serial(definition: &ColumnDef) -> bool {
-    serial_kind(&definition.data_type.to_string().to_lowercase()).is_some()
+/// The mark of an identity column, and what is said of its sequence.
+pub(super) fn identity(definition: &ColumnDef) -> (Option<&'static str>, &[SequenceOptions]) {
+    let found = definition.options.iter().find_map(|o| match &o.option {
+        ColumnOption::Generated {
+            generation_expr: None,
+            generated_as,
+            sequence_options,
+            ..
+        } => Some((generated_as, sequence_options)),
+        _ => None,
+    });
+    match found {
+        Some((as_, options)) => (Some(mark_of(as_)), options.as_deref().unwrap_or_default()),
+        None => (None, &[]),
+    }
+}
+
+pub(super) fn mark_of(generated: &GeneratedAs) -> &'static str {
+    match generated {
+        GeneratedAs::Always => ALWAYS,
+        _ => BY_DEFAULT,
+    }
+}
+
+/// The constraint that marks an identity column.
+pub(in crate::embedded) fn identity_mark(mark: &str, column: &str) -> String {
+    format!(
+        "CONSTRAINT {} CHECK ({} IS NOT NULL)",
+        quote(mark),
+        quote(column)
+    )
 }
 
 /// The primary key's columns, and how many primary keys there are.

@@ -44,6 +44,11 @@ pub(in crate::embedded) enum Own {
     },
     /// The FETCH that goes there.
     Move(Box<Statement>),
+    /// `TYPE`, `SCHEMA` or `VIEW`.
+    OwnerTo {
+        kind: &'static str,
+        name: ObjectName,
+    },
     Reindex(Reindex),
     /// What there is not, by its first words.
     Refused(String),
@@ -236,6 +241,8 @@ fn number(parser: &mut Parser<'_>) -> Result<i64, ParserError> {
 pub(super) fn own(parser: &mut Parser<'_>) -> Result<Option<Own>, ParserError> {
     Ok(Some(if takes(parser, "ALTER SEQUENCE") {
         alter_sequence(parser)?
+    } else if let Some(own) = owner(parser)? {
+        own
     } else if takes(parser, "ANALYZE") || takes(parser, "ANALYSE") {
         let verbose = takes(parser, "VERBOSE");
         if !verbose {
@@ -262,6 +269,25 @@ pub(super) fn own(parser: &mut Parser<'_>) -> Result<Option<Own>, ParserError> {
     } else {
         return Ok(None);
     }))
+}
+
+/// ALTER … OWNER TO, for what has no other owner.
+fn owner(parser: &mut Parser<'_>) -> Result<Option<Own>, ParserError> {
+    let Some(kind) = ["TYPE", "SCHEMA", "VIEW"]
+        .into_iter()
+        .find(|kind| sees(parser, &format!("ALTER {kind}")))
+    else {
+        return Ok(None);
+    };
+    parser.maybe_parse(|parser| {
+        takes(parser, &format!("ALTER {kind}"));
+        let name = parser.parse_object_name(false)?;
+        if !takes(parser, "OWNER TO") {
+            return unexpected(parser);
+        }
+        parser.parse_identifier()?;
+        Ok(Own::OwnerTo { kind, name })
+    })
 }
 
 /// What is refused by name, if it is that.

@@ -49,7 +49,7 @@ use sqlparser::tokenizer::Location;
 use crate::error_response::{ErrorResponse, SqlState};
 pub(super) use comment::COMMENTS;
 pub(super) use copy::Copy;
-pub(super) use ddl::{ALWAYS, BY_DEFAULT, NOT_NULL_KEY, VIEW_TYPES};
+pub(super) use ddl::{ALWAYS, BY_DEFAULT, NOT_NULL_KEY, VIEW_TYPES, identity_mark};
 pub(super) use definition::{
     PRIMARY_MARK, Step, UNIQUE_MARK, constraint_name, key_name, stands_for_constraint,
 };
@@ -241,8 +241,10 @@ impl TableColumn {
             let name = serial_name(table, &self.name);
             return Some(format!("nextval({}::regclass)", literal(&name)));
         }
+        // That of an identity column is no default of its own.
         self.default
             .as_ref()
+            .filter(|_| self.identity.is_empty())
             .map(|sql| shown::default(sql, &self.ty))
     }
 }

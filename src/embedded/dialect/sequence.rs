@@ -210,45 +210,7 @@ impl Translator<'_> {
         options: &[SequenceOptions],
     ) -> Result<Plan, Fault> {
         let name = own_name(name)?;
-        let number = |expr: &Expr| {
-            let text = expr.to_string().replace(' ', "");
-            text.parse::<i64>()
-                .map_err(|_| Fault::unsupported(format!("the number {text} of a sequence")))
-        };
-        let mut kind = Type::INT8;
-        let (mut start, mut increment, mut min, mut max, mut cycle) =
-            (None, 1_i64, None, None, false);
-        let mut owner = None;
-        for option in options {
-            match option {
-                SequenceOptions::DataType(ty) => kind = types::named(&ty.to_string())?.kind,
-                SequenceOptions::IncrementBy(n, _) => increment = number(n)?,
-                SequenceOptions::MinValue(n) => min = n.as_ref().map(number).transpose()?,
-                SequenceOptions::MaxValue(n) => max = n.as_ref().map(number).transpose()?,
-                SequenceOptions::StartWith(n, _) => start = Some(number(n)?),
-                SequenceOptions::Cycle(no) => cycle = !no,
-                SequenceOptions::Cache(_) | SequenceOptions::OwnedBy(None) => {}
-                SequenceOptions::OwnedBy(Some(name)) => {
-                    owner = Some(name).filter(|n| !n.to_string().eq_ignore_ascii_case("none"));
-                }
-            }
-        }
-        let (low, high) = bounds(&kind)?;
-        let up = increment > 0;
-        let low = min.unwrap_or(if up { 1 } else { low });
-        let high = max.unwrap_or(if up { high } else { -1 });
-        let start = start.unwrap_or(if up { low } else { high });
-        let sequence = Sequence {
-            last: start,
-            called: false,
-            start,
-            step: increment,
-            low,
-            high,
-            cycle,
-            kind,
-        };
-        sequence.check(false)?;
+        let (sequence, owner) = described(options, Type::INT8)?;
         if self.schema.has_sequence(&name)? || self.schema.table(Some("public"), &name)?.is_some() {
             if if_not_exists {
                 return Ok(Plan::skipped(
@@ -267,6 +229,51 @@ impl Translator<'_> {
             tag: "CREATE SEQUENCE".into(),
         })
     }
+}
+
+/// The sequence that the options describe, and the column that is to own it.
+pub(super) fn described(
+    options: &[SequenceOptions],
+    mut kind: Type,
+) -> Result<(Sequence, Option<&ObjectName>), Fault> {
+    let number = |expr: &Expr| {
+        let text = expr.to_string().replace(' ', "");
+        text.parse::<i64>()
+            .map_err(|_| Fault::unsupported(format!("the number {text} of a sequence")))
+    };
+    let (mut start, mut increment, mut min, mut max, mut cycle) = (None, 1_i64, None, None, false);
+    let mut owner = None;
+    for option in options {
+        match option {
+            SequenceOptions::DataType(ty) => kind = types::named(&ty.to_string())?.kind,
+            SequenceOptions::IncrementBy(n, _) => increment = number(n)?,
+            SequenceOptions::MinValue(n) => min = n.as_ref().map(number).transpose()?,
+            SequenceOptions::MaxValue(n) => max = n.as_ref().map(number).transpose()?,
+            SequenceOptions::StartWith(n, _) => start = Some(number(n)?),
+            SequenceOptions::Cycle(no) => cycle = !no,
+            SequenceOptions::Cache(_) | SequenceOptions::OwnedBy(None) => {}
+            SequenceOptions::OwnedBy(Some(name)) => {
+                owner = Some(name).filter(|n| !n.to_string().eq_ignore_ascii_case("none"));
+            }
+        }
+    }
+    let (low, high) = bounds(&kind)?;
+    let up = increment > 0;
+    let low = min.unwrap_or(if up { 1 } else { low });
+    let high = max.unwrap_or(if up { high } else { -1 });
+    let start = start.unwrap_or(if up { low } else { high });
+    let sequence = Sequence {
+        last: start,
+        called: false,
+        start,
+        step: increment,
+        low,
+        high,
+        cycle,
+        kind,
+    };
+    sequence.check(false)?;
+    Ok((sequence, owner))
 }
 
 /// The numbers of a type that a sequence may have.

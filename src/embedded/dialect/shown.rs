@@ -52,6 +52,13 @@ pub(super) fn default(sql: &str, ty: &Ty) -> String {
             expr: inner,
         } if matches!(**inner, Expr::Value(_)) => format!("'-{inner}'::{name}"),
         Expr::Function(_) if label(&expr).is_some() => label(&expr).unwrap_or_default(),
+        Expr::Function(call) if call.name.to_string() == "pg_json" => match &call.args {
+            FunctionArguments::List(list) => {
+                let text = list.args.first().map(ToString::to_string);
+                format!("{}::{name}", text.unwrap_or_default())
+            }
+            _ => sql.to_owned(),
+        },
         Expr::Function(call) => match call.name.to_string().as_str() {
             "pg_current_date" => "CURRENT_DATE".into(),
             "pg_localtimestamp" => "LOCALTIMESTAMP".into(),
@@ -213,6 +220,7 @@ mod tests {
             ("(pg_current_date())", Type::DATE, "CURRENT_DATE"),
             ("(gen_random_uuid())", Type::UUID, "gen_random_uuid()"),
             ("'{}'", Type::JSONB, "'{}'::jsonb"),
+            ("(pg_json('{}',1))", Type::JSONB, "'{}'::jsonb"),
             (
                 "(pg_cast(pg_nextval('s'),20,23,-1,0))",
                 Type::INT4,

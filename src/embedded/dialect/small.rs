@@ -9,6 +9,7 @@ use crate::embedded::dialect::grammar::{Own, Reindex};
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{fold, object};
 use crate::embedded::dialect::{Fault, quote};
+use crate::embedded::enums;
 use crate::error_response::SqlState;
 
 pub(super) fn nothing(tag: &str) -> Plan {
@@ -43,6 +44,10 @@ impl Translator<'_> {
             } => self.lock(tables, mode, *nowait)?,
             // It is about a name: see `named`.
             Own::Move(_) => return Err(Fault::unsupported("MOVE here")),
+            Own::OwnerTo { kind, name } => {
+                self.owned_thing(kind, name)?;
+                nothing(&format!("ALTER {kind}"))
+            }
             Own::Reindex(what) => self.reindex(what)?,
             Own::Refused(what) => return Err(Fault::unsupported(what)),
             Own::Vacuum { tables, analyze } => {
@@ -67,6 +72,24 @@ impl Translator<'_> {
                 }
             }
         })
+    }
+
+    /// That it is there: there is one owner.
+    fn owned_thing(&self, kind: &str, name: &ObjectName) -> Result<(), Fault> {
+        let bare = bare(name);
+        let (there, code) = match kind {
+            "TYPE" => (enums::by_name(&bare).is_some(), SqlState::UNDEFINED_OBJECT),
+            "SCHEMA" => (bare == "public", SqlState::INVALID_SCHEMA_NAME),
+            _ => return self.table(name).map(drop),
+        };
+        if there {
+            return Ok(());
+        }
+        let kind = kind.to_lowercase();
+        Err(Fault::new(
+            code,
+            format!("{kind} \"{bare}\" does not exist"),
+        ))
     }
 
     fn analyze(&self, tables: &[ObjectName], tag: &str) -> Result<Plan, Fault> {

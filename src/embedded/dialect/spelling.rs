@@ -8,7 +8,7 @@ pub(super) const CONSTRAINTS: &str = "pgtls_constraints";
 /// `FETCH c` becomes `FETCH NEXT FROM c`, and so on (PostgreSQL docs, "FETCH"), MOVE likewise; SET
 /// CONSTRAINTS becomes a setting; `TABLE t` becomes `SELECT * FROM t`.
 pub(super) fn spell_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let tokens = tables(tokens);
+    let tokens = tables(without_name(tokens));
     let starts = |token: &TokenWithSpan| {
         let words = ["FETCH", "MOVE", "CONSTRAINTS"];
         words.iter().any(|word| is(&token.token, word))
@@ -66,6 +66,38 @@ fn set_words(words: Vec<TokenWithSpan>, out: &mut Vec<TokenWithSpan>) {
     } else {
         out.extend(words);
     }
+}
+
+/// An identity column's sequence goes by the column's name: `IDENTITY (SEQUENCE NAME s …)`, as
+/// `pg_dump` writes it.
+fn without_name(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    if !tokens.iter().any(|t| is(&t.token, "IDENTITY")) {
+        return tokens;
+    }
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    let mut rest = tokens.into_iter().peekable();
+    while let Some(token) = rest.next() {
+        let mut said = out
+            .iter()
+            .rev()
+            .filter(|t| !matches!(t.token, Token::Whitespace(_)));
+        let opened = said.next().is_some_and(|t| t.token == Token::LParen)
+            && said.next().is_some_and(|t| is(&t.token, "IDENTITY"));
+        if !opened || !is(&token.token, "SEQUENCE") {
+            out.push(token);
+            continue;
+        }
+        // NAME, and the name up to the blank behind it.
+        let mut named = false;
+        while let Some(next) = rest.next_if(|t| match &t.token {
+            Token::Whitespace(_) => !named,
+            Token::Word(_) | Token::Period => true,
+            _ => false,
+        }) {
+            named |= !is(&next.token, "NAME") && !matches!(next.token, Token::Whitespace(_));
+        }
+    }
+    out
 }
 
 /// `TABLE t`, where a query may stand.
