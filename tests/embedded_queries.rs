@@ -306,3 +306,24 @@ fn jsonb_and_arrays_contain_change_and_lead_somewhere() {
         ),
     ]);
 }
+
+#[test]
+fn lists_of_values_and_queries_in_parentheses_are_ordered_and_cut() {
+    on_empty(&[
+        (
+            "values (1, 'a'), (3, null), (2, 'b') order by 1 desc",
+            "3|∅;2|b;1|a",
+        ),
+        ("values (1), (3), (2) order by column1 limit 2", "1;2"),
+        ("values (1), (2) offset 1", "2"),
+        (
+            "(select 1 as x union select 2 order by 1 desc limit 1) order by x limit 5",
+            "2",
+        ),
+        ("((values (2), (1)) order by 1) limit 1", "1"),
+        (
+            "select * from (values (1), (2) order by 1 desc limit 1) v",
+            "2",
+        ),
+    ]);
+}

@@ -21,6 +21,7 @@ pub const BODIES: &[(&str, Body)] = &[
     ("proxy", pgtls::fuzzing::proxy),
     ("login", pgtls::fuzzing::login),
     ("scram", pgtls::fuzzing::scram),
+    ("sql", pgtls::fuzzing::sql),
 ];
 
 /// The body of a target.

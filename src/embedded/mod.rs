@@ -13,6 +13,8 @@ mod dialect;
 mod enums;
 mod error;
 mod functions;
+#[cfg(any(test, feature = "_fuzzing"))]
+pub(crate) mod fuzzing;
 mod lock;
 mod number;
 mod picture;
@@ -139,6 +141,23 @@ impl EmbeddedDatabase {
         self.name = Some(name.into());
         self
     }
+
+    /// What a client's session knows.
+    fn facts(&self, client: Client<'_>, database: String) -> Facts {
+        let alarm = Arc::default();
+        Facts {
+            info: SessionInfo {
+                database,
+                user: String::from_utf8_lossy(client.login.user()).into_owned(),
+                process_id: client.process_id,
+                started: self.started,
+                context: client.context,
+                locks: Locks::new(&self.advisory, client.process_id, &alarm),
+                alarm,
+            },
+            tls: client.login.tls().cloned(),
+        }
+    }
 }
 
 impl Database for EmbeddedDatabase {
@@ -152,20 +171,10 @@ impl Database for EmbeddedDatabase {
                 format!("database \"{database}\" does not exist"),
             ));
         }
-        let alarm = Arc::default();
-        let facts = Facts {
-            info: SessionInfo {
-                database,
-                user: String::from_utf8_lossy(client.login.user()).into_owned(),
-                process_id: client.process_id,
-                started: self.started,
-                context: client.context,
-                locks: Locks::new(&self.advisory, client.process_id, &alarm),
-                alarm,
-            },
-            tls: client.login.tls().cloned(),
-        };
-        Ok(EmbeddedSession::new(self.opening.clone(), facts))
+        Ok(EmbeddedSession::new(
+            self.opening.clone(),
+            self.facts(client, database),
+        ))
     }
 }
 

@@ -189,12 +189,17 @@ impl Drop for EmbeddedSession {
 
 fn prepare(opening: &Opening, facts: &Facts) -> rusqlite::Result<Connection> {
     let mut connection = opening.connect()?;
-    lock::install(&mut connection, Arc::clone(&facts.info.alarm))?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
-    functions::register(&connection, facts.info.clone())?;
-    rusqlite::vtab::series::load_module(&connection)?;
-    authorize::confine(&mut connection)?;
+    equip(&mut connection, facts)?;
     Ok(connection)
+}
+
+/// What a session's connection has beside its tables.
+pub(super) fn equip(connection: &mut Connection, facts: &Facts) -> rusqlite::Result<()> {
+    lock::install(connection, Arc::clone(&facts.info.alarm))?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    functions::register(connection, facts.info.clone())?;
+    rusqlite::vtab::series::load_module(connection)?;
+    authorize::confine(connection)
 }
 
 /// The thread: one command after the other, until the session is dropped.
@@ -283,6 +288,16 @@ fn number(status: TransactionStatus) -> u8 {
     }
 }
 
+/// What clients are told of the rows of a plan.
+pub(super) fn shown(plan: &Plan) -> Option<Vec<Column>> {
+    match plan {
+        Plan::Session(command) => command.columns(),
+        plan => plan
+            .columns()
+            .map(|columns| columns.iter().map(value::column).collect()),
+    }
+}
+
 /// A statement of an [`EmbeddedSession`] that was prepared.
 #[derive(Clone, Debug)]
 pub struct EmbeddedStatement {
@@ -309,14 +324,7 @@ impl DatabaseSession for EmbeddedSession {
         self.tell(Command::Prepare(sql.to_owned(), parameters.to_vec(), reply))
             .await?;
         let prepared = answer.recv().await.map_err(|_| self.activity.lost())??;
-        let plan = prepared.translated.as_ref().map(|t| &t.plan);
-        let columns = match plan {
-            Some(Plan::Session(command)) => command.columns(),
-            Some(plan) => plan
-                .columns()
-                .map(|columns| columns.iter().map(value::column).collect()),
-            None => None,
-        };
+        let columns = prepared.translated.as_ref().and_then(|t| shown(&t.plan));
         let parameters = prepared
             .translated
             .as_ref()

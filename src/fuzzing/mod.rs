@@ -44,6 +44,12 @@ pub fn frontend(input: &[u8]) {
     crate::server::frontend(input);
 }
 
+/// SQL for the embedded database.
+#[cfg(feature = "sqlite")]
+pub fn sql(input: &[u8]) {
+    crate::embedded::fuzzing::sql(input);
+}
+
 /// The parser of the packets before login, against a slower reading of the same rules.
 pub fn requests(input: &[u8]) {
     let word = input.first_chunk().map(|word| u32::from_be_bytes(*word));

@@ -38,6 +38,8 @@ pub(crate) use rows::Field;
 pub use rows::{Column, RowFormat, Rows};
 #[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) use session::frontend;
+#[cfg(all(feature = "sqlite", any(test, feature = "_fuzzing")))]
+pub(crate) use session::newcomer;
 pub use session::{QuerySession, StatementTimer, Turn};
 pub use settings::{Scope, Setting};
 pub use value::{Interval, Value};

@@ -70,6 +70,9 @@ impl Translator<'_> {
             return self.create_table_as(&target, &names, query);
         }
         let mut columns = self.new_columns(&create.columns)?;
+        if columns.is_empty() {
+            return Err(Fault::unsupported("a table without columns").at(&create.name));
+        }
         let scope = scope_of(&name, &columns);
         let key = primary_key(create);
         if key.as_ref().is_some_and(|(_, n)| *n > 1) {

@@ -61,8 +61,14 @@ impl Translator<'_> {
                 columns
             }
             body => {
-                let (body, columns) = self.set(body, parent)?;
-                text.push_str(&body);
+                let (part, columns) = self.set(body, parent)?;
+                let alone = !matches!(body, SetExpr::Values(_) | SetExpr::Query(_));
+                let cut = query.limit_clause.is_some() || query.fetch.is_some();
+                if alone || order.is_empty() && !cut {
+                    text.push_str(&part);
+                } else {
+                    text.push_str(&format!("SELECT * FROM ({part})"));
+                }
                 let keys = self.order_of_outputs(order, &columns)?;
                 if !keys.is_empty() {
                     text.push_str(&format!(" ORDER BY {}", keys.join(",")));

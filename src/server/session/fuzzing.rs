@@ -8,6 +8,8 @@ use std::task::{Context, Poll, Waker};
 use crate::server::PgServerBuilder;
 use crate::server::session::engine::{Engine, Session, login};
 use crate::server::session::{QuerySession, Turn};
+#[cfg(feature = "sqlite")]
+use crate::{login::Login, server::SessionContext, server::settings::Registry};
 
 /// Any bytes, whole and in pieces: the answers are the same, the memory is bounded, and a session
 /// that goes on is in step. The first byte is the size of the pieces.
@@ -24,6 +26,13 @@ pub(crate) fn frontend(input: &[u8]) {
         pieces.escape_ascii(),
         whole.escape_ascii()
     );
+}
+
+/// A client that has just come, and its settings, for an engine without a server.
+#[cfg(feature = "sqlite")]
+pub(crate) fn newcomer() -> (Login, SessionContext) {
+    let (context, _) = SessionContext::new(Registry::default(), Arc::default(), 1);
+    (login(), context)
 }
 
 fn open() -> QuerySession<Session> {

@@ -34,6 +34,8 @@ use crate::server::settings;
 use copy::Copy;
 #[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) use fuzzing::frontend;
+#[cfg(all(feature = "sqlite", any(test, feature = "_fuzzing")))]
+pub(crate) use fuzzing::newcomer;
 use run::Running;
 use store::{Bound, Named, Statement};
 pub use timer::StatementTimer;
