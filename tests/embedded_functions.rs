@@ -419,3 +419,79 @@ fn rows_as_json() {
         ),
     ]);
 }
+
+#[test]
+fn json_is_changed_and_shown() {
+    on_empty(&[
+        (
+            "select jsonb_insert('{\"a\": [0,1,2]}', '{a, 1}', '\"new\"'), jsonb_insert('{\"a\": [0,1,2]}', '{a, 1}', '\"new\"', true), jsonb_insert('{\"a\": 1}', '{b}', '2'), jsonb_insert('[1]', '{-5}', '0'), jsonb_insert('[1]', '{7}', '0'), jsonb_insert('{\"a\": 1}', '{b, c}', '2')",
+            "{\"a\": [0, \"new\", 1, 2]}|{\"a\": [0, 1, \"new\", 2]}|{\"a\": 1, \"b\": 2}|[0, 1]|[1, 0]|{\"a\": 1}",
+        ),
+        ("select jsonb_insert('{\"a\": 1}', '{a}', '2')", "22023"),
+        ("select jsonb_insert('1', '{a}', '2')", "22023"),
+        ("select jsonb_insert('[1]', '{x}', '2')", "22P02"),
+        (
+            "select jsonb_pretty('{\"a\": [1, {\"b\": null}], \"c\": {}, \"d\": []}'), jsonb_pretty('1')",
+            "{\n    \"a\": [\n        1,\n        {\n            \"b\": null\n        }\n    ],\n    \"c\": {\n    },\n    \"d\": [\n    ]\n}|1",
+        ),
+        (
+            "select json_strip_nulls('{\"a\": null, \"b\" : [1, null, {\"c\":null}]}'), jsonb_strip_nulls('{\"a\": null, \"b\" : [1, null, {\"c\":null}]}')",
+            "{\"b\":[1,null,{}]}|{\"b\": [1, null, {}]}",
+        ),
+        (
+            "select json_object('{a,1,b,2}'), jsonb_object('{a,1,b,null}'), json_object('{a,b}', '{1,2}')",
+            "{\"a\" : \"1\", \"b\" : \"2\"}|{\"a\": \"1\", \"b\": null}|{\"a\" : \"1\", \"b\" : \"2\"}",
+        ),
+        ("select json_object('{a,1,b}')", "2202E"),
+        ("select json_object('{null,1}')", "22004"),
+        (
+            "select array_to_json(array[1,null]), array_to_json(array['a\"b']), to_jsonb(array[1,2])",
+            "[1,null]|[\"a\\\"b\"]|[1, 2]",
+        ),
+        (
+            "select '{\"a\": 1}'::jsonb ?| array['b','a'], '{\"a\": 1}'::jsonb ?& array['b','a'], '[\"a\"]'::jsonb ?& array['a'], '{\"a\": 1}'::jsonb ?| array[]::text[], '{\"a\": 1}'::jsonb ?& array[]::text[]",
+            "t|f|t|f|t",
+        ),
+        (
+            "select '{\"a\": [1,{\"b\": 2}]}'::jsonb #- '{a,1,b}', '[1,2]'::jsonb #- '{-1}', '{\"a\": 1}'::jsonb #- '{x}', '{\"a\": 1, \"b\": 2}'::jsonb - array['a','x'], '[\"a\",\"b\"]'::jsonb - array['a']",
+            "{\"a\": [1, {}]}|[1]|{\"a\": 1}|{\"b\": 2}|[\"b\"]",
+        ),
+        ("select '[1]'::jsonb #- '{x}'", "22P02"),
+    ]);
+}
+
+#[test]
+fn slices_and_operators() {
+    on_empty(&[
+        (
+            "select (array[1,2,3])[1:2], (array[1,2,3])[2:], (array[1,2,3])[:2], (array[1,2,3])[5:], (array[1,2,3])[0:1], (array['a','b'])[:], (array[1,2,3])[2:1], (null::int[])[1:2]",
+            "{1,2}|{2,3}|{1,2}|{}|{1}|{a,b}|{}|∅",
+        ),
+        (
+            "select 5 # 3, -1 # 1, 6::int8 # 3, 'abc' ^@ 'ab', 'abc' ^@ 'b', null ^@ 'a'",
+            "6|-2|5|t|f|∅",
+        ),
+        (
+            "select timezone('UTC', timestamptz '2026-01-01 00:00+00'), timezone('America/New_York', timestamp '2026-01-01 00:00'), atanh(0.5)",
+            "2026-01-01 00:00:00|2026-01-01 05:00:00+00|0.5493061443340548",
+        ),
+    ]);
+}
+
+#[test]
+fn alternatives_of_regular_expressions() {
+    on_empty(&[
+        (
+            "select regexp_match('a foobar', 'foo|foobar'), regexp_match('January', 'Jan|January'), regexp_replace('x 1.25 y', '[0-9]+|[0-9]+\\.[0-9]+', '#'), regexp_match('barbaz', '(foo|bar)baz|x'), regexp_split_to_array('a, b;c', ', |;')",
+            "{foobar}|{January}|x # y|{bar}|{a,b,c}",
+        ),
+        (
+            "select 'aab' ~ 'a+b*?', regexp_match('abc', 'a.*?c')",
+            "t|{abc}",
+        ),
+        // Where several alternatives match, it is not known which PostgreSQL takes.
+        ("select regexp_match('abcd', '(a|ab)(c|bcd)')", "0A000"),
+        ("select regexp_match('abb', 'a+b*?')", "0A000"),
+        ("select 'ab' ~ '(a)\\1'", "0A000"),
+    ]);
+}

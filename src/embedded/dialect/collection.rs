@@ -282,6 +282,30 @@ impl Translator<'_> {
         if let ([AccessExpr::Dot(Expr::Identifier(name))], &Type::RECORD) = (chain, array.kind()) {
             return self.field(&array, &fold(name));
         }
+        if let [
+            AccessExpr::Subscript(Subscript::Slice {
+                lower_bound,
+                upper_bound,
+                stride: None,
+            }),
+        ] = chain
+            && types::element(array.kind()).is_some()
+        {
+            let mut bounds = Vec::new();
+            for bound in [lower_bound, upper_bound] {
+                bounds.push(match bound {
+                    Some(bound) => self.expr_of(bound, scope, Type::INT4)?.text,
+                    None => "''".into(),
+                });
+            }
+            let text = format!(
+                "pg_array_slice({},{},{})",
+                array.text,
+                array.kind().oid(),
+                bounds.join(",")
+            );
+            return Ok(Sql::new(text, array.kind().clone()));
+        }
         let [AccessExpr::Subscript(Subscript::Index { index })] = chain else {
             return Err(Fault::unsupported("this subscript"));
         };

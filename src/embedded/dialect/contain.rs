@@ -58,6 +58,27 @@ impl Translator<'_> {
                 let right = self.implicit(right.clone(), &Type::TEXT.into())?;
                 call("pg_jsonb_exists", left, &right)
             }
+            B::QuestionPipe | B::QuestionAnd if jsonb(left) => {
+                let keys = self.settle_as(right.clone(), &Type::TEXT_ARRAY)?;
+                if *keys.kind() != Type::TEXT_ARRAY {
+                    return Err(none(&op.to_string(), left.kind(), keys.kind()));
+                }
+                let all = u8::from(*op == B::QuestionAnd);
+                let text = format!("pg_jsonb_exists_of({},{},{all})", left.text, keys.text);
+                Sql::new(text, Type::BOOL)
+            }
+            B::HashMinus if jsonb(left) => {
+                let path = self.settle_as(right.clone(), &Type::TEXT_ARRAY)?;
+                if *path.kind() != Type::TEXT_ARRAY {
+                    return Err(none("#-", left.kind(), path.kind()));
+                }
+                let text = format!("pg_jsonb_delete_path({},{})", left.text, path.text);
+                Sql::new(text, Type::JSONB)
+            }
+            B::Minus if jsonb(left) && *right.kind() == Type::TEXT_ARRAY => {
+                let text = format!("pg_jsonb_delete_keys({},{})", left.text, right.text);
+                Sql::new(text, Type::JSONB)
+            }
             B::HashArrow | B::HashLongArrow if json(left) => {
                 let path = self.settle_as(right.clone(), &Type::TEXT_ARRAY)?;
                 if *path.kind() != Type::TEXT_ARRAY {

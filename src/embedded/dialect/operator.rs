@@ -120,6 +120,8 @@ impl Translator<'_> {
             B::PGExp => self.call("power", vec![left, right]),
             B::BitwiseAnd => self.bits("&", left, right),
             B::BitwiseOr => self.bits("|", left, right),
+            B::PGBitwiseXor => self.bits("#", left, right),
+            B::PGStartsWith => self.call("starts_with", vec![left, right]),
             B::PGBitwiseShiftLeft => self.bits("<<", left, right),
             B::PGBitwiseShiftRight => self.bits(">>", left, right),
             B::Arrow => self.json(left, right, false),
@@ -331,15 +333,13 @@ impl Translator<'_> {
             "<<" | ">>" => left.kind().clone(),
             _ => wider(left.kind(), right.kind()).unwrap_or(Type::INT8),
         };
-        Ok(Sql::new(
-            format!(
-                "pg_wrap(({} {op} {}),{})",
-                left.text,
-                right.text,
-                kind.oid()
-            ),
-            kind,
-        ))
+        let (a, b) = (&left.text, &right.text);
+        let text = match op {
+            // SQLite has no XOR.
+            "#" => format!("(({a} | {b}) - ({a} & {b}))"),
+            _ => format!("pg_wrap(({a} {op} {b}),{})", kind.oid()),
+        };
+        Ok(Sql::new(text, kind))
     }
 
     /// `->` and `->>`.

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::iter::Peekable;
 use std::str::Chars;
 
-use regex::{Regex, RegexBuilder};
+use regex::{Captures, Regex, RegexBuilder};
 
 use crate::embedded::dialect::Fault;
 use crate::error_response::SqlState;
@@ -73,16 +73,68 @@ impl Options {
     }
 }
 
+/// A pattern that can be run.
+pub(super) struct Pattern {
+    regex: Regex,
+    /// The same with its alternatives in the other order, if it has any.
+    reversed: Option<Regex>,
+    /// There are two alternatives and nothing else: the longer is the one.
+    two: bool,
+    /// Why nobody knows here what it matches, though it is known whether it does.
+    refused: Option<&'static str>,
+}
+
+impl Pattern {
+    pub(super) fn is_match(&self, text: &str) -> bool {
+        self.regex.is_match(text)
+    }
+
+    /// The first match from there on. Of alternatives PostgreSQL takes the longest and the crate the
+    /// first; where that is not the same, the answer is not known.
+    pub(super) fn captures_at<'t>(
+        &self,
+        text: &'t str,
+        start: usize,
+    ) -> Result<Option<Captures<'t>>, Fault> {
+        if let Some(what) = self.refused {
+            return Err(Fault::unsupported(what));
+        }
+        let first = self.regex.captures_at(text, start);
+        let (Some(found), Some(reversed)) = (&first, &self.reversed) else {
+            return Ok(first);
+        };
+        let places = |captures: &Captures<'_>| -> Vec<_> {
+            let places = captures.iter().map(|m| m.map(|m| m.range()));
+            places.collect()
+        };
+        let second = reversed.captures_at(text, start);
+        match second {
+            Some(other) if places(&other) == places(found) => Ok(first),
+            Some(other) if self.two => {
+                let end = |c: &Captures<'_>| c.get(0).map(|m| m.end());
+                Ok(if end(&other) > end(found) {
+                    Some(other)
+                } else {
+                    first
+                })
+            }
+            _ => Err(Fault::unsupported(
+                "a regular expression of which several alternatives match",
+            )),
+        }
+    }
+}
+
 thread_local! {
     /// A pattern is used for row after row.
-    static LAST: RefCell<Option<(String, Options, Regex)>> = const { RefCell::new(None) };
+    static LAST: RefCell<Option<(String, Options, Pattern)>> = const { RefCell::new(None) };
 }
 
 /// Runs a regular expression.
 pub(super) fn with_regex<T>(
     pattern: &str,
     options: Options,
-    run: impl FnOnce(&Regex) -> T,
+    run: impl FnOnce(&Pattern) -> T,
 ) -> Result<T, Fault> {
     LAST.with_borrow_mut(|last| {
         let known = last
@@ -92,13 +144,13 @@ pub(super) fn with_regex<T>(
             *last = Some((pattern.to_owned(), options, build(pattern, options)?));
         }
         match last {
-            Some((_, _, regex)) => Ok(run(regex)),
+            Some((_, _, pattern)) => Ok(run(pattern)),
             None => Err(Fault::unsupported("this regular expression")),
         }
     })
 }
 
-fn build(pattern: &str, mut options: Options) -> Result<Regex, Fault> {
+fn build(pattern: &str, mut options: Options) -> Result<Pattern, Fault> {
     let mut rest = pattern;
     if let Some(literal) = rest.strip_prefix("***=") {
         (rest, options.literal) = (literal, true);
@@ -116,27 +168,47 @@ fn build(pattern: &str, mut options: Options) -> Result<Regex, Fault> {
         options.change(flags)?;
         rest = behind;
     }
-    let translated = if options.literal {
-        regex::escape(rest)
-    } else {
-        Reader {
-            chars: rest.chars().peekable(),
-            options,
-            out: String::with_capacity(rest.len()),
-        }
-        .translate()?
+    let compile = |translated: &str| {
+        RegexBuilder::new(translated)
+            .case_insensitive(options.fold)
+            .size_limit(1 << 20)
+            .dot_matches_new_line(!options.stop)
+            .multi_line(options.anchors)
+            .build()
+            .map_err(|e| {
+                let text = e.to_string();
+                let reason = text.lines().last().unwrap_or_default();
+                invalid(reason.trim_start_matches("error: "))
+            })
     };
-    RegexBuilder::new(&translated)
-        .case_insensitive(options.fold)
-        .size_limit(1 << 20)
-        .dot_matches_new_line(!options.stop)
-        .multi_line(options.anchors)
-        .build()
-        .map_err(|e| {
-            let text = e.to_string();
-            let reason = text.lines().last().unwrap_or_default();
-            invalid(reason.trim_start_matches("error: "))
-        })
+    if options.literal {
+        return Ok(Pattern {
+            regex: compile(&regex::escape(rest))?,
+            reversed: None,
+            two: false,
+            refused: None,
+        });
+    }
+    let reader = Reader {
+        chars: rest.chars().peekable(),
+        options,
+        outer: Vec::new(),
+        out: Level::default(),
+        nested: false,
+        groups: false,
+    };
+    let Read {
+        forth,
+        back,
+        two,
+        refused,
+    } = reader.translate()?;
+    Ok(Pattern {
+        refused,
+        regex: compile(&forth)?,
+        reversed: (forth != back).then(|| compile(&back)).transpose()?,
+        two,
+    })
 }
 
 fn invalid(reason: &str) -> Fault {
@@ -146,14 +218,65 @@ fn invalid(reason: &str) -> Fault {
     )
 }
 
+/// What stands between two parentheses, with its alternatives in both orders.
+#[derive(Default)]
+struct Level {
+    open: &'static str,
+    done: Vec<(String, String)>,
+    forth: String,
+    back: String,
+}
+
+impl Level {
+    fn push(&mut self, c: char) {
+        self.forth.push(c);
+        self.back.push(c);
+    }
+
+    fn push_str(&mut self, text: &str) {
+        self.forth.push_str(text);
+        self.back.push_str(text);
+    }
+
+    fn next_alternative(&mut self) {
+        let done = (
+            std::mem::take(&mut self.forth),
+            std::mem::take(&mut self.back),
+        );
+        self.done.push(done);
+    }
+
+    /// All of it in both orders.
+    fn close(mut self) -> (String, String) {
+        self.next_alternative();
+        let (forth, mut back): (Vec<_>, Vec<_>) = self.done.into_iter().unzip();
+        back.reverse();
+        (forth.join("|"), back.join("|"))
+    }
+}
+
+/// A pattern in the crate's words.
+struct Read {
+    forth: String,
+    /// With the alternatives in reverse.
+    back: String,
+    two: bool,
+    refused: Option<&'static str>,
+}
+
 struct Reader<'p> {
     chars: Peekable<Chars<'p>>,
     options: Options,
-    out: String,
+    outer: Vec<Level>,
+    out: Level,
+    /// There are alternatives within parentheses.
+    nested: bool,
+    /// There are groups.
+    groups: bool,
 }
 
 impl Reader<'_> {
-    fn translate(mut self) -> Result<String, Fault> {
+    fn translate(mut self) -> Result<Read, Fault> {
         // Which kinds of quantifiers there are: if both, PostgreSQL's first says what all do.
         let (mut greedy, mut lazy) = (false, false);
         while let Some(c) = self.chars.next() {
@@ -161,10 +284,10 @@ impl Reader<'_> {
                 '\\' => self.escape()?,
                 '[' => self.bracket()?,
                 '(' => {
-                    self.out.push('(');
+                    let mut open = "(";
                     if self.chars.next_if_eq(&'?').is_some() {
                         match self.chars.next() {
-                            Some(':') => self.out.push_str("?:"),
+                            Some(':') => open = "(?:",
                             Some('=' | '!' | '<') => {
                                 return Err(Fault::unsupported(
                                     "looking around in a regular expression",
@@ -173,6 +296,26 @@ impl Reader<'_> {
                             _ => return Err(invalid("quantifier operand invalid")),
                         }
                     }
+                    self.groups |= open == "(";
+                    let level = Level {
+                        open,
+                        ..Level::default()
+                    };
+                    self.outer.push(std::mem::replace(&mut self.out, level));
+                }
+                ')' => {
+                    let Some(outer) = self.outer.pop() else {
+                        return Err(invalid("parentheses () not balanced"));
+                    };
+                    let inner = std::mem::replace(&mut self.out, outer);
+                    let open = inner.open;
+                    let (forth, back) = inner.close();
+                    self.out.forth.push_str(&format!("{open}{forth})"));
+                    self.out.back.push_str(&format!("{open}{back})"));
+                }
+                '|' => {
+                    self.nested |= !self.outer.is_empty();
+                    self.out.next_alternative();
                 }
                 '*' | '+' | '?' => {
                     self.out.push(c);
@@ -196,12 +339,26 @@ impl Reader<'_> {
                 c => self.out.push(c),
             }
         }
-        if greedy && lazy {
-            return Err(Fault::unsupported(
-                "greedy and non-greedy quantifiers in one regular expression",
-            ));
+        if !self.outer.is_empty() {
+            return Err(invalid("parentheses () not balanced"));
         }
-        Ok(self.out)
+        let several = !self.out.done.is_empty();
+        // Alternatives are greedy, whatever they consist of.
+        let refused = match (greedy, lazy, several) {
+            (true, true, _) => Some("greedy and non-greedy quantifiers in one regular expression"),
+            (_, true, true) => {
+                Some("non-greedy quantifiers among alternatives of a regular expression")
+            }
+            _ => None,
+        };
+        let two = self.out.done.len() == 1 && !self.nested && !self.groups;
+        let (forth, back) = self.out.close();
+        Ok(Read {
+            forth,
+            back,
+            two,
+            refused,
+        })
     }
 
     fn greed(&mut self, greedy: &mut bool, lazy: &mut bool) {
@@ -395,7 +552,6 @@ mod tests {
         for (pattern, code) in [
             ("(a)\\1", "0A000"),
             ("a(?=b)", "0A000"),
-            ("a+b*?", "0A000"),
             ("(", "2201B"),
             ("[a", "2201B"),
             ("a\\", "2201B"),

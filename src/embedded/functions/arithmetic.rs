@@ -23,6 +23,11 @@ pub(super) const FUNCTIONS: Table = &[
     ("pg_acos", 1, |a| domain(a, f64::acos)),
     ("pg_acosh", 1, |a| domain(a, f64::acosh)),
     ("pg_asinh", 1, |a| domain(a, f64::asinh)),
+    ("pg_atanh", 1, |a| {
+        let x = real(value(a, 0))?;
+        // At both ends it is infinite.
+        float(x.atanh())
+    }),
     ("pg_cosh", 1, |a| domain(a, f64::cosh)),
     ("pg_cot", 1, |a| float(1.0 / real(value(a, 0))?.tan())),
     ("pg_sinh", 1, |a| domain(a, f64::sinh)),

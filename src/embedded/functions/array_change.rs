@@ -31,6 +31,24 @@ pub(super) const FUNCTIONS: Table = &[
             _ => Value::Integer(1),
         })
     }),
+    // Array, type, bounds; an empty text is none.
+    ("pg_array_slice", 4, |a| {
+        let kind = kind_of(a, 1);
+        if lower(&kind) != 1 {
+            return Err(Fault::unsupported("a slice of a vector"));
+        }
+        let items = items(&text(a, 0), &kind)?;
+        let last = i64::try_from(items.len()).unwrap_or(i64::MAX);
+        let bound = |index, none| match value(a, index) {
+            ValueRef::Integer(n) => n,
+            _ => none,
+        };
+        let (from, to) = (bound(2, 1).max(1), bound(3, last).min(last));
+        let skip = usize::try_from(from.saturating_sub(1)).unwrap_or(0);
+        let count = usize::try_from(to.saturating_sub(from).saturating_add(1)).unwrap_or(0);
+        let slice: Vec<_> = items.into_iter().skip(skip).take(count).collect();
+        Ok(Value::Text(array::show(&slice)))
+    }),
     ("pg_trim_array", 2, |a| {
         let mut items = array::parse(&text(a, 0))?;
         let count = usize::try_from(integer(a, 1))

@@ -22,12 +22,7 @@ pub(super) const FUNCTIONS: Table = &[
         Ok(boolean(within))
     }),
     ("pg_jsonb_exists", 2, |a| {
-        let key = text(a, 1);
-        Ok(boolean(match Json::read(&text(a, 0)) {
-            Json::Object(members) => members.iter().any(|(k, _)| *k == *key),
-            Json::Array(items) => items.iter().any(|i| i.string().as_deref() == Some(&*key)),
-            plain @ Json::Plain(_) => plain.string().as_deref() == Some(&*key),
-        }))
+        Ok(boolean(Json::read(&text(a, 0)).has(&text(a, 1))))
     }),
     ("pg_jsonb_concat", 2, |a| {
         let both = match (Json::read(&text(a, 0)), Json::read(&text(a, 1))) {
@@ -126,7 +121,7 @@ fn invalid(text: &'static str) -> Fault {
 }
 
 /// A number from the front, or with a minus from the back.
-fn place(n: i64, length: usize) -> Option<usize> {
+pub(super) fn place(n: i64, length: usize) -> Option<usize> {
     let at = match usize::try_from(n) {
         Ok(at) => at,
         Err(_) => length.checked_sub(usize::try_from(n.unsigned_abs()).ok()?)?,
@@ -170,7 +165,7 @@ fn set(json: &mut Json, path: &[String], new: Json, create: bool) {
 }
 
 /// A value that was read; no deeper than the reader lets through.
-enum Json {
+pub(super) enum Json {
     Object(Vec<(String, Self)>),
     Array(Vec<Self>),
     /// As it was written.
@@ -178,7 +173,7 @@ enum Json {
 }
 
 impl Json {
-    fn read(text: &str) -> Self {
+    pub(super) fn read(text: &str) -> Self {
         let text = text.trim();
         match text.as_bytes().first() {
             Some(b'{') => {
@@ -216,12 +211,21 @@ impl Json {
         }
     }
 
-    fn value(&self) -> Result<Value, Fault> {
+    pub(super) fn value(&self) -> Result<Value, Fault> {
         Ok(Value::Text(self.show()))
     }
 
+    /// Whether there is such a key, or such a string in an array.
+    pub(super) fn has(&self, key: &str) -> bool {
+        match self {
+            Self::Object(members) => members.iter().any(|(k, _)| k == key),
+            Self::Array(items) => items.iter().any(|i| i.string().as_deref() == Some(key)),
+            Self::Plain(_) => self.string().as_deref() == Some(key),
+        }
+    }
+
     /// What a string says.
-    fn string(&self) -> Option<String> {
+    pub(super) fn string(&self) -> Option<String> {
         match self {
             Self::Plain(raw) if raw.starts_with('"') => Some(unquoted(raw)),
             _ => None,

@@ -15,6 +15,7 @@ mod hash;
 mod json;
 mod json_aggregate;
 mod json_change;
+mod json_shape;
 mod names;
 mod ordered_set;
 mod pattern;
@@ -61,6 +62,7 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
         hash::FUNCTIONS,
         json::FUNCTIONS,
         json_change::FUNCTIONS,
+        json_shape::FUNCTIONS,
         names::FUNCTIONS,
         pattern::FUNCTIONS,
         picture::FUNCTIONS,

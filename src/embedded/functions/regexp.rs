@@ -1,11 +1,11 @@
 //! The functions of regular expressions.
 
-use regex::{Captures, Regex};
+use regex::Captures;
 use rusqlite::types::{Value, ValueRef};
 
 use crate::embedded::array;
 use crate::embedded::dialect::Fault;
-use crate::embedded::functions::are::{Options, with_regex};
+use crate::embedded::functions::are::{Options, Pattern, with_regex};
 use crate::embedded::functions::json::quoted;
 use crate::embedded::functions::{Table, boolean, integer, text};
 use crate::error_response::SqlState;
@@ -31,9 +31,9 @@ pub(super) const FUNCTIONS: Table = &[
         let options = Options::parse(&text(a, 2), Some("regexp_match"))?;
         let subject = text(a, 0);
         with_regex(&text(a, 1), options, |regex| {
-            let found = regex.captures(&subject);
-            found.map_or(Value::Null, |c| Value::Text(groups(&c)))
-        })
+            let found = regex.captures_at(&subject, 0)?;
+            Ok(found.map_or(Value::Null, |c| Value::Text(groups(&c))))
+        })?
     }),
     // Each match an array, in a JSON array of texts.
     ("pg_regexp_matches_json", -1, |a| {
@@ -44,9 +44,9 @@ pub(super) const FUNCTIONS: Table = &[
             each(regex, &subject, 0, |captures| {
                 rows.push(quoted(&groups(captures)));
                 options.global
-            });
-            Value::Text(format!("[{}]", rows.join(",")))
-        })
+            })?;
+            Ok(Value::Text(format!("[{}]", rows.join(","))))
+        })?
     }),
     ("pg_regexp_split", -1, |a| {
         let pieces = split(a, "regexp_split_to_array")?;
@@ -68,10 +68,10 @@ pub(super) const FUNCTIONS: Table = &[
                 each(regex, &subject, start, |_| {
                     count = count.saturating_add(1);
                     true
-                });
+                })?;
             }
-            Value::Integer(count)
-        })
+            Ok(Value::Integer(count))
+        })?
     }),
     // Text, pattern, start, number, end, flags, group.
     ("pg_regexp_instr", 7, |a| {
@@ -109,7 +109,7 @@ pub(super) const FUNCTIONS: Table = &[
         let (subject, replacement) = (text(a, 0), text(a, 2));
         with_regex(&text(a, 1), options, |regex| {
             let Some(start) = at(&subject, start) else {
-                return subject.clone().into_owned();
+                return Ok(Value::Text(subject.clone().into_owned()));
             };
             let mut out = String::new();
             let (mut copied, mut count) = (0, 0_i64);
@@ -124,19 +124,18 @@ pub(super) const FUNCTIONS: Table = &[
                     copied = whole.end();
                 }
                 number == 0
-            });
+            })?;
             out.push_str(subject.get(copied..).unwrap_or_default());
-            out
-        })
-        .map(Value::Text)
+            Ok(Value::Text(out))
+        })?
     }),
     ("pg_regexp_substring", 2, |a| {
         let subject = text(a, 0);
         with_regex(&text(a, 1), Options::default(), |regex| {
-            let found = regex.captures(&subject);
+            let found = regex.captures_at(&subject, 0)?;
             let found = found.and_then(|c| if c.len() > 1 { c.get(1) } else { c.get(0) });
-            found.map_or(Value::Null, |m| Value::Text(m.as_str().to_owned()))
-        })
+            Ok(found.map_or(Value::Null, |m| Value::Text(m.as_str().to_owned())))
+        })?
     }),
 ];
 
@@ -166,23 +165,29 @@ fn at(text: &str, place: i64) -> Option<usize> {
 }
 
 /// All matches from there on, until `see` has enough (setup_regexp_matches).
-fn each(regex: &Regex, text: &str, start: usize, mut see: impl FnMut(&Captures<'_>) -> bool) {
+fn each(
+    regex: &Pattern,
+    text: &str,
+    start: usize,
+    mut see: impl FnMut(&Captures<'_>) -> bool,
+) -> Result<(), Fault> {
     let mut start = start;
-    while let Some(captures) = regex.captures_at(text, start) {
+    while let Some(captures) = regex.captures_at(text, start)? {
         let Some(whole) = captures.get(0) else {
-            return;
+            break;
         };
         if !see(&captures) {
-            return;
+            break;
         }
         start = whole.end();
         if whole.is_empty() {
             match text.get(start..).and_then(|t| t.chars().next()) {
                 Some(c) => start = start.saturating_add(c.len_utf8()),
-                None => return,
+                None => break,
             }
         }
     }
+    Ok(())
 }
 
 /// The groups of a match, or all of it.
@@ -213,10 +218,10 @@ fn split(arguments: &[ValueRef<'_>], function: &str) -> Result<Vec<String>, Faul
                 last = whole.end();
             }
             true
-        });
+        })?;
         pieces.push(subject.get(copied..).unwrap_or_default().to_owned());
-        pieces
-    })
+        Ok(pieces)
+    })?
 }
 
 /// Where a group of the match of that number is. The places are those of the arguments: start,
@@ -245,10 +250,10 @@ fn nth(
                     found = captures.get(group).map(|m| (m.start(), m.end()));
                 }
                 count < number
-            });
+            })?;
         }
-        found
-    })
+        Ok(found)
+    })?
 }
 
 /// `\1` to `\9` are groups, `\&` is all of the match.

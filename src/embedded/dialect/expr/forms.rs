@@ -5,9 +5,42 @@ use sqlparser::ast::{CeilFloorKind, DateTimeField, Expr, TrimWhereField};
 
 use crate::embedded::dialect::expr::{Sql, Translator, shorten};
 use crate::embedded::dialect::scope::{Place, Scope};
-use crate::embedded::dialect::{Fault, literal};
+use crate::embedded::dialect::{Fault, literal, types};
 
 impl Translator<'_> {
+    /// What a clock in a time zone shows, or when it shows that.
+    pub(in crate::embedded::dialect) fn at_time_zone(
+        &mut self,
+        value: Sql,
+        zone: Sql,
+    ) -> Result<Sql, Fault> {
+        let zone = self.implicit(zone, &Type::TEXT.into())?;
+        let value = self.settle_as(value, &Type::TIMESTAMPTZ)?;
+        let value = match *value.kind() {
+            Type::DATE => self.cast_now(value, &Type::TIMESTAMPTZ.into(), false)?,
+            _ => value,
+        };
+        let kind = match *value.kind() {
+            Type::TIMESTAMPTZ => Type::TIMESTAMP,
+            Type::TIMESTAMP => Type::TIMESTAMPTZ,
+            _ => {
+                return Err(Fault::unsupported(format!(
+                    "AT TIME ZONE of {}",
+                    types::show(value.kind(), -1)
+                )));
+            }
+        };
+        Ok(Sql::new(
+            format!(
+                "pg_at_zone({},{},{})",
+                value.text,
+                zone.text,
+                u8::from(kind == Type::TIMESTAMPTZ)
+            ),
+            kind,
+        ))
+    }
+
     pub(super) fn form(&mut self, expr: &Expr, scope: &Scope<'_>) -> Result<Sql, Fault> {
         match expr {
             Expr::AtTimeZone {
@@ -15,22 +48,8 @@ impl Translator<'_> {
                 time_zone,
             } => {
                 let value = self.expr(timestamp, scope)?;
-                let zone = self.expr_of(time_zone, scope, Type::TEXT)?;
-                let value = self.settle_as(value, &Type::TIMESTAMPTZ)?;
-                let kind = match *value.kind() {
-                    Type::TIMESTAMPTZ => Type::TIMESTAMP,
-                    Type::TIMESTAMP => Type::TIMESTAMPTZ,
-                    _ => return Err(Fault::unsupported(expr).at(expr)),
-                };
-                Ok(Sql::new(
-                    format!(
-                        "pg_at_zone({},{},{})",
-                        value.text,
-                        zone.text,
-                        u8::from(kind == Type::TIMESTAMPTZ)
-                    ),
-                    kind,
-                ))
+                let zone = self.expr(time_zone, scope)?;
+                self.at_time_zone(value, zone).at(expr)
             }
             Expr::Extract {
                 field, expr: inner, ..

@@ -6,7 +6,7 @@ use sqlparser::ast::Expr;
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::function::resolve::undefined;
 use crate::embedded::dialect::scope::{Scope, fold};
-use crate::embedded::dialect::{Fault, literal};
+use crate::embedded::dialect::{Fault, literal, types};
 use crate::error_response::SqlState;
 
 impl Translator<'_> {
@@ -14,6 +14,31 @@ impl Translator<'_> {
         let all = || arguments.to_vec();
         let one = |i: usize| arguments.get(i).cloned();
         Ok(Some(match (name, arguments.len()) {
+            ("array_to_json", 1)
+                if arguments.iter().all(|a| types::element(a.kind()).is_some()) =>
+            {
+                return self.of_json("to_json", arguments);
+            }
+            ("json_strip_nulls" | "jsonb_strip_nulls", 1) => {
+                let binary = name.starts_with("jsonb");
+                let kind = if binary { Type::JSONB } else { Type::JSON };
+                let json = self.exactly(name, arguments, &kind)?.concat();
+                let text = format!("pg_json_strip_nulls({json},{})", u8::from(binary));
+                Sql::new(text, kind)
+            }
+            ("jsonb_pretty", 1) => {
+                let json = self.exactly(name, arguments, &Type::JSONB)?.concat();
+                Sql::new(format!("pg_jsonb_pretty({json})"), Type::TEXT)
+            }
+            ("json_object" | "jsonb_object", 1 | 2) => {
+                let arrays = self.exactly(name, arguments, &Type::TEXT_ARRAY)?;
+                let text = format!("pg_json_object_of({})", arrays.join(","));
+                if name == "json_object" {
+                    Sql::new(text, Type::JSON)
+                } else {
+                    Sql::new(format!("pg_json({text},1)"), Type::JSONB)
+                }
+            }
             // A row is JSON already.
             ("row_to_json", 1) if arguments.iter().all(|a| *a.kind() == Type::JSON) => {
                 return Ok(one(0));
@@ -67,7 +92,7 @@ impl Translator<'_> {
                     Sql::new(text, Type::JSON)
                 }
             }
-            ("jsonb_set", 3 | 4) => {
+            ("jsonb_set" | "jsonb_insert", 3 | 4) => {
                 let mut texts = Vec::new();
                 for (argument, kind) in
                     all()
@@ -81,9 +106,9 @@ impl Translator<'_> {
                     texts.push(sql.text);
                 }
                 if texts.len() == 3 {
-                    texts.push("1".into());
+                    texts.push(u8::from(name == "jsonb_set").to_string());
                 }
-                Sql::new(format!("pg_jsonb_set({})", texts.join(",")), Type::JSONB)
+                Sql::new(format!("pg_{name}({})", texts.join(",")), Type::JSONB)
             }
             (
                 "json_extract_path"

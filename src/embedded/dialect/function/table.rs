@@ -202,8 +202,8 @@ pub(super) const FUNCTIONS: &[(&str, &str, char, &str)] = &[
 
 /// Functions of one float8 that SQLite's own do not do as PostgreSQL does.
 pub(super) const FLOATS: &[&str] = &[
-    "acos", "acosh", "asin", "asinh", "atan", "cbrt", "cos", "cosh", "cot", "degrees", "exp", "ln",
-    "log", "log10", "radians", "sin", "sinh", "sqrt", "tan", "tanh",
+    "acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "cos", "cosh", "cot", "degrees",
+    "exp", "ln", "log", "log10", "radians", "sin", "sinh", "sqrt", "tan", "tanh",
 ];
 
 /// Functions that are written without parentheses.

@@ -72,7 +72,11 @@ impl Translator<'_> {
                     self.cast_now(extracted, &Type::FLOAT8.into(), false)?
                 }
             }
-            ("timezone", 2) => return Err(Fault::unsupported("timezone(…); AT TIME ZONE is")),
+            ("timezone", 2) => {
+                let zone = one(0).ok_or_else(|| undefined(name, arguments))?;
+                let value = one(1).ok_or_else(|| undefined(name, arguments))?;
+                self.at_time_zone(value, zone)?
+            }
             _ => return Ok(None),
         }))
     }
