@@ -30,6 +30,8 @@ mod value;
 mod violation;
 mod worker;
 mod worker_cursors;
+mod worker_plans;
+mod worker_transaction;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -7,12 +7,8 @@ use sqlparser::ast::{ColumnOption, CreateTable, Statement, TableConstraint};
 use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
 
-use crate::embedded::catalog::index_keys::{self, Key};
 use crate::embedded::catalog::{FIRST_OID, FIRST_TEMP_OID, Facts, OWNER, enums, insert, sequences};
-use crate::embedded::dialect::{
-    PRIMARY_MARK, Table, TableColumn, UNIQUE_MARK, constraint_name, identifier, shown_expression,
-    types,
-};
+use crate::embedded::dialect::{Table, TableColumn, identifier, shown_expression, types};
 use crate::embedded::schema::SqliteSchema;
 
 /// Everything that is written anew.
@@ -37,33 +33,24 @@ const FILLED: &[&str] = &[
 ];
 
 /// An object of SQLite's schema.
-struct Object {
-    oid: i64,
-    kind: String,
-    name: String,
-    table: String,
-    sql: Option<String>,
-    schema: &'static str,
-    database: &'static str,
+pub(super) struct Object {
+    pub(super) oid: i64,
+    pub(super) kind: String,
+    pub(super) name: String,
+    pub(super) table: String,
+    pub(super) sql: Option<String>,
+    pub(super) schema: &'static str,
+    pub(super) database: &'static str,
 }
 
-struct ForeignKey {
-    id: i64,
-    target: String,
-    from: Vec<String>,
-    to: Vec<String>,
-    on_update: String,
-    on_delete: String,
-}
-
-struct Fill<'a> {
-    connection: &'a Connection,
-    facts: &'a Facts,
-    objects: Vec<Object>,
+pub(super) struct Fill<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) facts: &'a Facts,
+    pub(super) objects: Vec<Object>,
     /// Foreign keys: constraint, the table they point at, its columns.
-    keys: Vec<(i64, i64, Vec<String>)>,
+    pub(super) keys: Vec<(i64, i64, Vec<String>)>,
     /// For what has no row of its own in SQLite.
-    next: i64,
+    pub(super) next: i64,
 }
 
 pub(super) fn fill(
@@ -140,22 +127,18 @@ pub(super) fn fill(
     )
 }
 
-fn other_of(oids: &HashMap<(&str, &str), i64>, object: &Object, target: &str) -> i64 {
-    oids.get(&(object.database, target)).copied().unwrap_or(0)
-}
-
-fn list(names: &[String]) -> String {
+pub(super) fn list(names: &[String]) -> String {
     let names: Vec<String> = names.iter().map(|n| identifier(n)).collect();
     names.join(", ")
 }
 
 impl Fill<'_> {
-    fn number(&mut self) -> i64 {
+    pub(super) fn number(&mut self) -> i64 {
         self.next += 1;
         self.next
     }
 
-    fn define(&self, oid: i64, text: &str) -> rusqlite::Result<()> {
+    pub(super) fn define(&self, oid: i64, text: &str) -> rusqlite::Result<()> {
         insert(
             self.connection,
             "pgtls_definition",
@@ -368,466 +351,6 @@ impl Fill<'_> {
                 },
                 &if column.generated { "ALWAYS" } else { "NEVER" },
                 &if table.view { "NO" } else { "YES" },
-            ],
-        )
-    }
-
-    /// Indexes and the constraints they stand for; gives how many there are.
-    fn indexes(
-        &mut self,
-        object: &Object,
-        table: &Table,
-        objects: &[Object],
-        create: Option<&CreateTable>,
-    ) -> rusqlite::Result<usize> {
-        let mut count = 0;
-        if let Some(counts) = table.columns.iter().find(|c| c.counts) {
-            let oid = self.number();
-            let name = format!("{}_pkey", object.name);
-            let keys = [Key::plain(&counts.name)];
-            self.index(object, table, oid, &name, &keys, (true, Some("p")), None)?;
-            count += 1;
-        }
-        let mut list = self.connection.prepare_cached(
-            "SELECT name, \"unique\", origin, partial FROM pragma_index_list(?1, ?2)",
-        )?;
-        let rows = list.query_map([&object.name, object.database], |r| {
-            Ok((
-                r.get::<_, String>(0)?,
-                r.get::<_, bool>(1)?,
-                r.get::<_, String>(2)?,
-                r.get::<_, bool>(3)?,
-            ))
-        })?;
-        for row in rows {
-            let (name, unique, origin, partial) = row?;
-            let found = objects
-                .iter()
-                .find(|o| o.kind == "index" && o.name == name && o.database == object.database);
-            let text = found.and_then(|o| o.sql.as_deref()).unwrap_or_default();
-            let (keys, predicate) =
-                index_keys::read(self.connection, object.database, &name, text)?;
-            let columns: Vec<String> = keys.iter().map(|k| k.name.clone()).collect();
-            let kind = match origin.as_str() {
-                "pk" => Some("p"),
-                "u" => Some("u"),
-                _ if text.contains(PRIMARY_MARK) => Some("p"),
-                _ if text.contains(UNIQUE_MARK) => Some("u"),
-                _ => None,
-            };
-            let shown = match kind {
-                _ if origin == "c" => name.clone(),
-                None => name.clone(),
-                Some(kind) => create
-                    .and_then(|c| constraint_name(c, kind, &columns))
-                    .unwrap_or_else(|| match kind {
-                        "p" => format!("{}_pkey", object.name),
-                        _ => format!("{}_{}_key", object.name, columns.join("_")),
-                    }),
-            };
-            let oid = match found {
-                Some(found) => found.oid,
-                None => self.number(),
-            };
-            self.index(
-                object,
-                table,
-                oid,
-                &shown,
-                &keys,
-                (unique, kind),
-                predicate.as_deref().filter(|_| partial),
-            )?;
-            count += 1;
-        }
-        Ok(count)
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "a row of a table")]
-    fn index(
-        &mut self,
-        object: &Object,
-        table: &Table,
-        oid: i64,
-        name: &str,
-        keys: &[Key],
-        (unique, constraint): (bool, Option<&str>),
-        predicate: Option<&str>,
-    ) -> rusqlite::Result<()> {
-        let count = i64::try_from(keys.len()).unwrap_or(0);
-        let columns: Vec<String> = keys.iter().map(|k| k.name.clone()).collect();
-        let numbers: Vec<String> = keys
-            .iter()
-            .map(|k| {
-                let same = |t: &TableColumn| Some(&t.name) == k.column.as_ref();
-                let at = table.columns.iter().position(same);
-                at.map_or(0, |i| i.saturating_add(1)).to_string()
-            })
-            .collect();
-        let persistence = if object.database == "temp" { "t" } else { "p" };
-        insert(
-            self.connection,
-            "pg_class",
-            "oid,relname,relnamespace,relowner,relam,relpersistence,relkind,relnatts,relispopulated,relreplident",
-            &[
-                &oid,
-                &name,
-                &2200,
-                &OWNER,
-                &403,
-                &persistence,
-                &"i",
-                &count,
-                &1,
-                &"n",
-            ],
-        )?;
-        let zeros = vec!["0"; keys.len()].join(" ");
-        let options: Vec<&str> = keys.iter().map(Key::option).collect();
-        insert(
-            self.connection,
-            "pg_index",
-            "indexrelid,indrelid,indnatts,indnkeyatts,indisunique,indisprimary,indimmediate,\
-             indisvalid,indisready,indislive,indkey,indcollation,indclass,indoption,indpred",
-            &[
-                &oid,
-                &object.oid,
-                &count,
-                &count,
-                &unique,
-                &(constraint == Some("p")),
-                &1,
-                &1,
-                &1,
-                &1,
-                &numbers.join(" "),
-                &zeros,
-                &zeros,
-                &options.join(" "),
-                &predicate,
-            ],
-        )?;
-        for (number, key) in (1_i64..).zip(keys) {
-            let same = |c: &&TableColumn| Some(&c.name) == key.column.as_ref();
-            let ty = table.columns.iter().find(same);
-            insert(
-                self.connection,
-                "pg_attribute",
-                "attrelid,attname,atttypid,attnum,atttypmod,attislocal",
-                &[
-                    &oid,
-                    &key.name,
-                    &ty.map_or(25, |c| c.ty.kind.oid()),
-                    &number,
-                    &ty.map_or(-1, |c| c.ty.modifier),
-                    &1,
-                ],
-            )?;
-            insert(
-                self.connection,
-                "pgtls_index_column",
-                "oid,n,def",
-                &[&oid, &number, &key.shown],
-            )?;
-        }
-        let word = if unique { "UNIQUE " } else { "" };
-        let mut text = format!(
-            "CREATE {word}INDEX {} ON public.{} USING btree ({})",
-            identifier(name),
-            identifier(&object.name),
-            keys.iter().map(Key::ordered).collect::<Vec<_>>().join(", ")
-        );
-        if let Some(predicate) = predicate {
-            text.push_str(&format!(" WHERE {predicate}"));
-        }
-        self.define(oid, &text)?;
-        insert(
-            self.connection,
-            "pg_indexes",
-            "schemaname,tablename,indexname,indexdef",
-            &[&object.schema, &object.name, &name, &text],
-        )?;
-        let Some(kind) = constraint else {
-            return Ok(());
-        };
-        let key = format!("{{{}}}", numbers.join(","));
-        let number = self.number();
-        insert(
-            self.connection,
-            "pg_constraint",
-            "oid,conname,connamespace,contype,convalidated,conrelid,conindid,conkey,conislocal,connoinherit",
-            &[
-                &number,
-                &name,
-                &2200,
-                &kind,
-                &1,
-                &object.oid,
-                &oid,
-                &key,
-                &1,
-                &1,
-            ],
-        )?;
-        let words = if kind == "p" { "PRIMARY KEY" } else { "UNIQUE" };
-        self.define(number, &format!("{words} ({})", list(&columns)))?;
-        self.usage(object, name, words, &columns)
-    }
-
-    /// A constraint in information_schema.
-    fn usage(
-        &self,
-        object: &Object,
-        name: &str,
-        kind: &str,
-        columns: &[String],
-    ) -> rusqlite::Result<()> {
-        let database = &self.facts.info.database;
-        insert(
-            self.connection,
-            "information_schema.table_constraints",
-            "constraint_catalog,constraint_schema,constraint_name,table_catalog,table_schema,\
-             table_name,constraint_type,is_deferrable,initially_deferred,enforced",
-            &[
-                database,
-                &"public",
-                &name,
-                database,
-                &"public",
-                &object.name,
-                &kind,
-                &"NO",
-                &"NO",
-                &"YES",
-            ],
-        )?;
-        for (number, column) in (1_i64..).zip(columns) {
-            insert(
-                self.connection,
-                "information_schema.key_column_usage",
-                "constraint_catalog,constraint_schema,constraint_name,table_catalog,table_schema,\
-                 table_name,column_name,ordinal_position",
-                &[
-                    database,
-                    &"public",
-                    &name,
-                    database,
-                    &"public",
-                    &object.name,
-                    column,
-                    &number,
-                ],
-            )?;
-        }
-        Ok(())
-    }
-
-    /// Which columns and which index of the other table a foreign key points at, once all are
-    /// there.
-    fn point_keys(&self) -> rusqlite::Result<()> {
-        let mut number = self.connection.prepare_cached(
-            "SELECT attnum FROM pg_catalog.pg_attribute WHERE attrelid=?1 AND attname=?2",
-        )?;
-        let mut indexes = self.connection.prepare_cached(
-            "SELECT indexrelid, indkey FROM pg_catalog.pg_index WHERE indrelid=?1 AND indisunique \
-             AND indpred IS NULL ORDER BY indisprimary DESC, indexrelid",
-        )?;
-        let sorted = |mut numbers: Vec<String>| {
-            numbers.sort();
-            numbers
-        };
-        for (oid, table, columns) in &self.keys {
-            let numbers: Vec<String> = columns
-                .iter()
-                .map(|c| number.query_row((table, c), |r| r.get::<_, i64>(0)))
-                .filter_map(Result::ok)
-                .map(|n| n.to_string())
-                .collect();
-            let wanted = sorted(numbers.clone());
-            let index = indexes
-                .query_map([table], |r| {
-                    Ok((r.get::<_, i64>(0)?, r.get::<_, String>(1)?))
-                })?
-                .filter_map(Result::ok)
-                .find(|(_, key)| sorted(key.split(' ').map(str::to_owned).collect()) == wanted);
-            self.connection
-                .prepare_cached(
-                    "UPDATE pg_catalog.pg_constraint SET confkey=?2, conindid=?3 WHERE oid=?1",
-                )?
-                .execute((
-                    oid,
-                    format!("{{{}}}", numbers.join(",")),
-                    index.map_or(0, |(index, _)| index),
-                ))?;
-        }
-        Ok(())
-    }
-
-    fn foreign_keys(
-        &mut self,
-        object: &Object,
-        table: &Table,
-        create: Option<&CreateTable>,
-        oids: &HashMap<(&str, &str), i64>,
-    ) -> rusqlite::Result<()> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT id, \"table\", \"from\", \"to\", on_update, on_delete \
-             FROM pragma_foreign_key_list(?1, ?2) ORDER BY id, seq",
-        )?;
-        let mut rows = statement.query([&object.name, object.database])?;
-        let mut keys: Vec<ForeignKey> = Vec::new();
-        while let Some(row) = rows.next()? {
-            let id: i64 = row.get(0)?;
-            let (from, to): (String, Option<String>) = (row.get(2)?, row.get(3)?);
-            if keys.last().is_none_or(|k| k.id != id) {
-                keys.push(ForeignKey {
-                    id,
-                    target: row.get(1)?,
-                    from: Vec::new(),
-                    to: Vec::new(),
-                    on_update: row.get(4)?,
-                    on_delete: row.get(5)?,
-                });
-            }
-            if let Some(key) = keys.last_mut() {
-                key.from.push(from);
-                key.to.extend(to);
-            }
-        }
-        for key in keys {
-            let ForeignKey {
-                target,
-                from,
-                mut to,
-                on_update,
-                on_delete,
-                ..
-            } = key;
-            if to.is_empty() {
-                // It is the other table's primary key that is meant.
-                to = self.primary_key(object.database, &target)?;
-            }
-            let name = create
-                .and_then(|c| constraint_name(c, "f", &from))
-                .unwrap_or_else(|| format!("{}_{}_fkey", object.name, from.join("_")));
-            let oid = self.number();
-            self.keys
-                .push((oid, other_of(oids, object, &target), to.clone()));
-            let letter = |action: &str| match action {
-                "CASCADE" => "c",
-                "SET NULL" => "n",
-                "SET DEFAULT" => "d",
-                "RESTRICT" => "r",
-                _ => "a",
-            };
-            let numbers: Vec<String> = from
-                .iter()
-                .filter_map(|c| table.columns.iter().position(|t| t.name == *c))
-                .map(|i| i.saturating_add(1).to_string())
-                .collect();
-            let other = other_of(oids, object, &target);
-            insert(
-                self.connection,
-                "pg_constraint",
-                "oid,conname,connamespace,contype,convalidated,conrelid,confrelid,confupdtype,\
-                 confdeltype,confmatchtype,conkey,conislocal,connoinherit",
-                &[
-                    &oid,
-                    &name,
-                    &2200,
-                    &"f",
-                    &1,
-                    &object.oid,
-                    &other,
-                    &letter(&on_update),
-                    &letter(&on_delete),
-                    &"s",
-                    &format!("{{{}}}", numbers.join(",")),
-                    &1,
-                    &1,
-                ],
-            )?;
-            let mut text = format!(
-                "FOREIGN KEY ({}) REFERENCES {}({})",
-                list(&from),
-                identifier(&target),
-                list(&to)
-            );
-            for (word, action) in [("UPDATE", &on_update), ("DELETE", &on_delete)] {
-                if action != "NO ACTION" {
-                    text.push_str(&format!(" ON {word} {action}"));
-                }
-            }
-            self.define(oid, &text)?;
-            self.usage(object, &name, "FOREIGN KEY", &from)?;
-        }
-        Ok(())
-    }
-
-    fn primary_key(&self, database: &str, table: &str) -> rusqlite::Result<Vec<String>> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT name FROM pragma_table_info(?1, ?2) WHERE pk > 0 ORDER BY pk",
-        )?;
-        statement
-            .query_map([table, database], |r| r.get::<_, String>(0))?
-            .collect()
-    }
-
-    /// The friendlier views.
-    fn shown(&self, object: &Object, table: &Table) -> rusqlite::Result<()> {
-        let info = &self.facts.info;
-        let kind = match (table.view, object.database) {
-            (true, _) => "VIEW",
-            (_, "temp") => "LOCAL TEMPORARY",
-            _ => "BASE TABLE",
-        };
-        let writable = if table.view { "NO" } else { "YES" };
-        insert(
-            self.connection,
-            "information_schema.tables",
-            "table_catalog,table_schema,table_name,table_type,is_insertable_into,is_typed",
-            &[
-                &info.database,
-                &object.schema,
-                &object.name,
-                &kind,
-                &writable,
-                &"NO",
-            ],
-        )?;
-        if !table.view {
-            return insert(
-                self.connection,
-                "pg_tables",
-                "schemaname,tablename,tableowner,hasindexes",
-                &[
-                    &object.schema,
-                    &object.name,
-                    &info.user,
-                    &!table.columns.is_empty(),
-                ],
-            );
-        }
-        let text = object.sql.as_deref().unwrap_or_default();
-        let text = text.split_once("*/ ").map_or(text, |(_, t)| t);
-        insert(
-            self.connection,
-            "pg_views",
-            "schemaname,viewname,viewowner,definition",
-            &[&object.schema, &object.name, &info.user, &text],
-        )?;
-        insert(
-            self.connection,
-            "information_schema.views",
-            "table_catalog,table_schema,table_name,view_definition,check_option,is_updatable,is_insertable_into",
-            &[
-                &info.database,
-                &object.schema,
-                &object.name,
-                &text,
-                &"NONE",
-                &"NO",
-                &"NO",
             ],
         )
     }

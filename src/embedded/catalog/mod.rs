@@ -3,9 +3,12 @@
 
 mod enums;
 mod fill;
+mod foreign_keys;
 mod index_keys;
+mod indexes;
 mod sequences;
 mod system;
+mod views;
 
 use rusqlite::Connection;
 

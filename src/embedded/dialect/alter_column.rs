@@ -12,12 +12,11 @@ use crate::embedded::dialect::alter_constraint::{
     check_rows, contains_null, holds_null, unique_index,
 };
 use crate::embedded::dialect::alter_sequence::drawing;
-use crate::embedded::dialect::ddl::{
-    NewColumn, Uniques, declared_as, identity, identity_mark, mark_of, scope_of,
-};
+use crate::embedded::dialect::ddl::{NewColumn, Uniques, declared_as, scope_of};
 use crate::embedded::dialect::definition::{Removed, UNIQUE_MARK};
 use crate::embedded::dialect::expr::{Sql, Translator, shorten};
 use crate::embedded::dialect::from::relation_of;
+use crate::embedded::dialect::identity::{identity, identity_mark, mark_of};
 use crate::embedded::dialect::scope::{Place, Scope, fold};
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{BY_DEFAULT, Fault, TableColumn, literal, quote, serial_name};

@@ -3,11 +3,12 @@
 use sqlparser::ast::{AlterTable, AlterTableOperation, ObjectName, SequenceOptions};
 
 use crate::embedded::dialect::alter::{define, depends};
-use crate::embedded::dialect::ddl::{NewColumn, already, identity_mark};
+use crate::embedded::dialect::ddl::{NewColumn, already};
 use crate::embedded::dialect::definition::{Definition, Step};
 use crate::embedded::dialect::dml::own_name;
 use crate::embedded::dialect::expr::{Translator, constant};
 use crate::embedded::dialect::grammar::SequenceChange;
+use crate::embedded::dialect::identity::identity_mark;
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::fold;
 use crate::embedded::dialect::sequence::{OWNED, SEQUENCES, Sequence, bounds, described};

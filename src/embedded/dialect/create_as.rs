@@ -8,11 +8,12 @@ use sqlparser::ast::{
 };
 
 use crate::embedded::dialect::alter_constraint::unique_index;
-use crate::embedded::dialect::ddl::{ALWAYS, BY_DEFAULT, already, declare, declared_as};
+use crate::embedded::dialect::ddl::{already, declare, declared_as};
 use crate::embedded::dialect::definition::{Definition, PRIMARY_MARK, Step, UNIQUE_MARK};
 use crate::embedded::dialect::dml::own_name;
 use crate::embedded::dialect::expr::Translator;
 use crate::embedded::dialect::grammar::Like;
+use crate::embedded::dialect::identity::{ALWAYS, BY_DEFAULT};
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{Scope, fold};
 use crate::embedded::dialect::{Fault, Table, literal, quote, serial_name};
@@ -114,8 +115,8 @@ impl Translator<'_> {
                 parts.push(format!(
                     "{quoted} INTEGER CONSTRAINT {} PRIMARY KEY AUTOINCREMENT{} {}",
                     quote(&format!("{name}_pkey")),
-                    super::ddl::serial_bounds(&quoted, &column.ty.kind),
-                    super::ddl::identity_mark(mark, &column.name),
+                    super::identity::serial_bounds(&quoted, &column.ty.kind),
+                    super::identity::identity_mark(mark, &column.name),
                 ));
                 continue;
             }

@@ -1,17 +1,19 @@
-//! CREATE TABLE, INDEX and VIEW.
+//! CREATE TABLE.
 
 use postgres_types::Type;
 use sqlparser::ast::{
-    ColumnDef, ColumnOption, ConstraintCharacteristics, CreateIndex, CreateTable, CreateView,
-    DeferrableInitial, Expr, ForeignKeyConstraint, GeneratedAs, Ident, IndexColumn, ObjectName,
-    SequenceOptions, TableConstraint,
+    ColumnDef, ColumnOption, CreateTable, Expr, GeneratedAs, Ident, IndexColumn, TableConstraint,
 };
 
 use crate::embedded::dialect::alter_constraint::unique_index;
 use crate::embedded::dialect::definition::{Step, UNIQUE_MARK};
 use crate::embedded::dialect::dml::own_name;
 use crate::embedded::dialect::expr::Translator;
+use crate::embedded::dialect::identity::{
+    BY_DEFAULT, identity, identity_mark, serial_bounds, serial_kind,
+};
 use crate::embedded::dialect::plan::Plan;
+use crate::embedded::dialect::references::deferrable;
 use crate::embedded::dialect::scope::{Place, Relation, RelationColumn, Scope, fold, object};
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{Fault, Output, quote};
@@ -344,212 +346,7 @@ impl Translator<'_> {
         uniques.0.push((name, columns));
         Ok(())
     }
-
-    /// REFERENCES, to a key that is there.
-    pub(super) fn references(
-        &self,
-        key: &ForeignKeyConstraint,
-        own: &str,
-        width: usize,
-    ) -> Result<String, Fault> {
-        let table = own_name(&key.foreign_table)?;
-        let names: Vec<String> = key.referred_columns.iter().map(fold).collect();
-        // Its own table may be yet to come.
-        if table != own {
-            self.check_referred(&key.foreign_table, &names, width)?;
-        }
-        let mut text = format!(" REFERENCES {}", quote(&table));
-        if !names.is_empty() {
-            text.push_str(&format!("({})", list(&names)));
-        }
-        if let Some(action) = &key.on_delete {
-            text.push_str(&format!(" ON DELETE {action}"));
-        }
-        if let Some(action) = &key.on_update {
-            text.push_str(&format!(" ON UPDATE {action}"));
-        }
-        text.push_str(deferrable(key.characteristics.as_ref(), true)?);
-        Ok(text)
-    }
-
-    fn check_referred(
-        &self,
-        name: &ObjectName,
-        columns: &[String],
-        width: usize,
-    ) -> Result<(), Fault> {
-        let table = self.table(name)?;
-        let keys: Vec<&str> = table
-            .columns
-            .iter()
-            .filter(|c| c.key)
-            .map(|c| c.name.as_str())
-            .collect();
-        let invalid = |message: String| Fault::new(SqlState::INVALID_FOREIGN_KEY, message).at(name);
-        let disagree = || {
-            invalid("number of referencing and referenced columns for foreign key disagree".into())
-        };
-        if columns.is_empty() {
-            if keys.is_empty() {
-                return Err(Fault::new(
-                    SqlState::UNDEFINED_OBJECT,
-                    format!(
-                        "there is no primary key for referenced table \"{}\"",
-                        table.name
-                    ),
-                )
-                .at(name));
-            }
-            if keys.len() != width {
-                return Err(disagree());
-            }
-            return Ok(());
-        }
-        for column in columns {
-            if !table.columns.iter().any(|c| c.name == *column) {
-                return Err(Fault::new(
-                    SqlState::UNDEFINED_COLUMN,
-                    format!(
-                        "column \"{column}\" referenced in foreign key constraint does not exist"
-                    ),
-                )
-                .at(name));
-            }
-        }
-        if columns.len() != width {
-            return Err(disagree());
-        }
-        let same = |others: &[&str]| {
-            others.len() == columns.len() && columns.iter().all(|c| others.contains(&c.as_str()))
-        };
-        let unique = self.schema.indexes(&table)?.iter().any(|i| {
-            let names: Option<Vec<&str>> = i.columns.iter().map(Option::as_deref).collect();
-            i.unique && names.is_some_and(|n| same(&n))
-        });
-        if same(&keys) || unique {
-            return Ok(());
-        }
-        Err(invalid(format!(
-            "there is no unique constraint matching given keys for referenced table \"{}\"",
-            table.name
-        )))
-    }
-
-    pub(super) fn create_index(&mut self, create: &CreateIndex) -> Result<Plan, Fault> {
-        if let Some(using) = &create.using
-            && !matches!(
-                using.to_string().to_lowercase().as_str(),
-                "btree" | "hash" | "brin"
-            )
-        {
-            return Err(
-                Fault::unsupported(format!("an index USING {using}")).at(&create.table_name)
-            );
-        }
-        if create.nulls_distinct == Some(false) {
-            return Err(Fault::unsupported("NULLS NOT DISTINCT").at(&create.table_name));
-        }
-        let table = self.table(&create.table_name)?;
-        let scope = super::from::scope_within(&table, &table.name)?;
-        let mut keys = Vec::new();
-        let mut parts = vec![table.name.clone()];
-        for column in &create.columns {
-            let sql = self.expr(&column.column.expr, &scope)?;
-            parts.push(match &column.column.expr {
-                Expr::Identifier(ident) => fold(ident),
-                _ => "expr".into(),
-            });
-            let descending = matches!(
-                column.column.options.sort,
-                Some(sqlparser::ast::OrderBySort::Desc)
-            );
-            keys.push(format!(
-                "{}{}",
-                sql.ordered(),
-                if descending { " DESC" } else { "" }
-            ));
-        }
-        parts.push("idx".into());
-        let name = match &create.name {
-            Some(name) => own_name(name)?,
-            None => self.free_index_name(&parts.join("_"))?,
-        };
-        if self.schema.index_exists(&name)? || self.schema.table(Some("public"), &name)?.is_some() {
-            if create.if_not_exists {
-                return Ok(Plan::skipped(
-                    "CREATE INDEX",
-                    format!("relation \"{name}\" already exists, skipping"),
-                ));
-            }
-            return Err(already(&name));
-        }
-        let unique = if create.unique { "UNIQUE " } else { "" };
-        let schema = table.sql.split('.').next().unwrap_or("\"main\"");
-        let mut sql = format!(
-            "CREATE {unique}INDEX {schema}.{} ON {}({})",
-            quote(&name),
-            quote(&table.name),
-            keys.join(",")
-        );
-        if let Some(predicate) = &create.predicate {
-            let condition = self.condition(predicate, &scope, "WHERE")?;
-            sql.push_str(&format!(" WHERE {}", condition.text));
-        }
-        Ok(Plan::Schema {
-            steps: vec![sql.into()],
-            tag: "CREATE INDEX".into(),
-        })
-    }
-
-    pub(super) fn free_index_name(&self, base: &str) -> Result<String, Fault> {
-        let mut name = base.to_owned();
-        let mut number = 0_u32;
-        while self.schema.index_exists(&name)? {
-            number = number.saturating_add(1);
-            name = format!("{base}{number}");
-        }
-        Ok(name)
-    }
-
-    pub(super) fn create_view(&mut self, create: &CreateView) -> Result<Plan, Fault> {
-        if create.materialized {
-            return Err(Fault::unsupported("CREATE MATERIALIZED VIEW").at(&create.name));
-        }
-        let name = own_name(&create.name)?;
-        let namespace = if create.temporary { "temp" } else { "main" };
-        let mut steps = Vec::new();
-        match self.schema.table(Some(namespace), &name)? {
-            Some(table) if create.or_replace && table.view => {
-                steps.push(Step::Sql(format!("DROP VIEW {}", table.sql)));
-            }
-            Some(_) => return Err(already(&name)),
-            None => {}
-        }
-        let (text, mut outputs) = self.query(&create.query, &Scope::default())?;
-        for (output, column) in outputs.iter_mut().zip(&create.columns) {
-            output.name = fold(&column.name);
-        }
-        let mut kinds = Vec::new();
-        for output in &outputs {
-            kinds.push(types::declaration(&settled(&output.ty))?);
-        }
-        let names: Vec<String> = outputs.iter().map(|o| quote(&o.name)).collect();
-        steps.push(Step::Sql(format!(
-            "CREATE VIEW \"{namespace}\".{}({}) AS {VIEW_TYPES}{}*/ {text}",
-            quote(&name),
-            names.join(","),
-            kinds.join(";")
-        )));
-        Ok(Plan::Schema {
-            steps,
-            tag: "CREATE VIEW".into(),
-        })
-    }
 }
-
-/// The constraints that mark an identity column; a serial one has none.
-pub(in crate::embedded) const ALWAYS: &str = "pgtls_identity_always";
-pub(in crate::embedded) const BY_DEFAULT: &str = "pgtls_identity_default";
 
 /// The constraint that a primary key of several columns is not NULL.
 pub(in crate::embedded) const NOT_NULL_KEY: &str = "pgtls_key_not_null";
@@ -558,49 +355,6 @@ pub(super) fn duplicate_column(name: &str, table: &str) -> Fault {
     Fault::new(
         SqlState::DUPLICATE_COLUMN,
         format!("column \"{name}\" of relation \"{table}\" already exists"),
-    )
-}
-
-/// The type of a serial column.
-fn serial_kind(written: &str) -> Option<Type> {
-    match written {
-        "serial" | "serial4" => Some(Type::INT4),
-        "bigserial" | "serial8" => Some(Type::INT8),
-        "smallserial" | "serial2" => Some(Type::INT2),
-        _ => None,
-    }
-}
-
-/// The mark of an identity column, and what is said of its sequence.
-pub(super) fn identity(definition: &ColumnDef) -> (Option<&'static str>, &[SequenceOptions]) {
-    let found = definition.options.iter().find_map(|o| match &o.option {
-        ColumnOption::Generated {
-            generation_expr: None,
-            generated_as,
-            sequence_options,
-            ..
-        } => Some((generated_as, sequence_options)),
-        _ => None,
-    });
-    match found {
-        Some((as_, options)) => (Some(mark_of(as_)), options.as_deref().unwrap_or_default()),
-        None => (None, &[]),
-    }
-}
-
-pub(super) fn mark_of(generated: &GeneratedAs) -> &'static str {
-    match generated {
-        GeneratedAs::Always => ALWAYS,
-        _ => BY_DEFAULT,
-    }
-}
-
-/// The constraint that marks an identity column.
-pub(in crate::embedded) fn identity_mark(mark: &str, column: &str) -> String {
-    format!(
-        "CONSTRAINT {} CHECK ({} IS NOT NULL)",
-        quote(mark),
-        quote(column)
     )
 }
 
@@ -679,28 +433,6 @@ pub(super) fn scope_of(table: &str, columns: &[NewColumn]) -> Scope<'static> {
     }
 }
 
-/// Only foreign keys can wait for the end of the transaction in SQLite.
-fn deferrable(
-    characteristics: Option<&ConstraintCharacteristics>,
-    foreign: bool,
-) -> Result<&'static str, Fault> {
-    match characteristics {
-        Some(c)
-            if c.deferrable == Some(true) || c.initially == Some(DeferrableInitial::Deferred) =>
-        {
-            if !foreign {
-                return Err(Fault::unsupported("DEFERRABLE of a unique constraint"));
-            }
-            Ok(if c.initially == Some(DeferrableInitial::Deferred) {
-                " DEFERRABLE INITIALLY DEFERRED"
-            } else {
-                " DEFERRABLE INITIALLY IMMEDIATE"
-            })
-        }
-        _ => Ok(""),
-    }
-}
-
 /// A column's type in a definition.
 pub(super) fn declared_as(ty: &Ty) -> Result<String, Fault> {
     let collation = match ty.kind {
@@ -711,21 +443,11 @@ pub(super) fn declared_as(ty: &Ty) -> Result<String, Fault> {
     Ok(format!("{}{collation}", types::declaration(ty)?))
 }
 
-fn settled(ty: &Ty) -> Ty {
+pub(super) fn settled(ty: &Ty) -> Ty {
     match ty.kind {
         Type::UNKNOWN => Type::TEXT.into(),
         _ => ty.clone(),
     }
-}
-
-/// What holds a column that counts to its type.
-pub(super) fn serial_bounds(name: &str, kind: &Type) -> String {
-    let (low, high) = match *kind {
-        Type::INT2 => (i64::from(i16::MIN), i64::from(i16::MAX)),
-        Type::INT4 => (i64::from(i32::MIN), i64::from(i32::MAX)),
-        _ => return String::new(),
-    };
-    format!(" CHECK ({name} BETWEEN {low} AND {high})")
 }
 
 /// The columns of a table made from a query.

@@ -3,13 +3,14 @@
 use postgres_types::Type;
 use sqlparser::ast::{
     Distinct, Expr, GroupByExpr, LimitClause, OrderByExpr, OrderByKind, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, SetOperator, SetQuantifier, Value, Values,
+    SelectItemQualifiedWildcardKind, SetExpr, Value,
 };
 
 use crate::embedded::dialect::expr::{Sql, Translator};
+use crate::embedded::dialect::output_name::output_name;
 use crate::embedded::dialect::scope::{Place, Relation, Scope, fold, missing_from, object};
-use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::{Fault, Output, collection, operator, origin, quote};
+use crate::embedded::dialect::types;
+use crate::embedded::dialect::{Fault, Output, origin, quote};
 use crate::error_response::SqlState;
 
 /// A query of a WITH clause.
@@ -188,168 +189,7 @@ impl Translator<'_> {
         Ok(())
     }
 
-    /// UNION and its like, VALUES, queries in parentheses.
-    fn set(&mut self, body: &SetExpr, parent: &Scope<'_>) -> Result<(String, Vec<Output>), Fault> {
-        match body {
-            SetExpr::Select(select) => self.nest(|this| this.select(select, &[], parent)),
-            SetExpr::Query(query) => self.query(query, parent),
-            SetExpr::Values(values) => self.values(values, parent, None),
-            SetExpr::SetOperation {
-                op,
-                set_quantifier,
-                left,
-                right,
-            } => {
-                let word = match (op, set_quantifier) {
-                    (SetOperator::Union, SetQuantifier::All) => "UNION ALL",
-                    (SetOperator::Union, SetQuantifier::None | SetQuantifier::Distinct) => "UNION",
-                    (SetOperator::Intersect, SetQuantifier::None | SetQuantifier::Distinct) => {
-                        "INTERSECT"
-                    }
-                    (SetOperator::Except, SetQuantifier::None | SetQuantifier::Distinct) => {
-                        "EXCEPT"
-                    }
-                    _ => return Err(Fault::unsupported(format!("{op} {set_quantifier}"))),
-                };
-                let (left_text, left_columns) = self.nest(|this| this.set(left, parent))?;
-                let (right_text, right_columns) = self.nest(|this| this.set(right, parent))?;
-                if left_columns.len() != right_columns.len() {
-                    return Err(Fault::new(
-                        SqlState::SYNTAX_ERROR,
-                        format!("each {op} query must have the same number of columns"),
-                    )
-                    .at(&**right));
-                }
-                let mut columns = Vec::new();
-                for (l, r) in left_columns.iter().zip(&right_columns) {
-                    let kind = match (&l.ty.kind, &r.ty.kind) {
-                        (&Type::UNKNOWN, other) | (other, &Type::UNKNOWN) => other.clone(),
-                        (l, r) => operator::wider(l, r).ok_or_else(|| {
-                            Fault::new(
-                                SqlState::DATATYPE_MISMATCH,
-                                format!(
-                                    "{op} types {} and {} cannot be matched",
-                                    types::show(l, -1),
-                                    types::show(r, -1)
-                                ),
-                            )
-                            .at(&**right)
-                        })?,
-                    };
-                    let same = l.ty == r.ty;
-                    columns.push(Output {
-                        name: l.name.clone(),
-                        ty: if same { l.ty.clone() } else { kind.into() },
-                        origin: None,
-                    });
-                }
-                let plain_left = matches!(**left, SetExpr::Select(_) | SetExpr::Values(_))
-                    || matches!(&**left, SetExpr::SetOperation { .. });
-                let plain_right = matches!(**right, SetExpr::Select(_) | SetExpr::Values(_));
-                let left = self.reshape(left_text, &left_columns, &columns, plain_left)?;
-                let right = self.reshape(right_text, &right_columns, &columns, plain_right)?;
-                Ok((format!("{left} {word} {right}"), columns))
-            }
-            SetExpr::Table(table) => {
-                let name = table.to_string();
-                let name = name.trim_start_matches("TABLE").trim();
-                Err(Fault::unsupported(format!("TABLE {name}")))
-            }
-            other => Err(Fault::unsupported(format!("the query {other}"))),
-        }
-    }
-
-    /// Brings the columns of a part to the types of the whole.
-    fn reshape(
-        &self,
-        text: String,
-        from: &[Output],
-        to: &[Output],
-        plain: bool,
-    ) -> Result<String, Fault> {
-        let same = from
-            .iter()
-            .zip(to)
-            .all(|(f, t)| types_agree(&f.ty.kind, &t.ty.kind));
-        if same {
-            return Ok(if plain {
-                text
-            } else {
-                format!("SELECT * FROM ({text})")
-            });
-        }
-        // By position: names may occur twice.
-        let names: Vec<String> = (0..from.len()).map(|i| format!("\"c{i}\"")).collect();
-        let mut items = Vec::new();
-        for ((f, t), name) in from.iter().zip(to).zip(&names) {
-            let kind = match f.ty.kind {
-                Type::UNKNOWN => Type::TEXT,
-                _ => f.ty.kind.clone(),
-            };
-            let sql = self.cast_now(Sql::new(name.clone(), kind), &t.ty, false)?;
-            items.push(format!("{} AS {}", sql.ordered(), quote(&t.name)));
-        }
-        Ok(format!(
-            "SELECT * FROM (WITH \"part\"({}) AS ({text}) SELECT {} FROM \"part\")",
-            names.join(","),
-            items.join(",")
-        ))
-    }
-
-    /// VALUES; in an INSERT its columns have the types of the table's.
-    pub(super) fn values(
-        &mut self,
-        values: &Values,
-        parent: &Scope<'_>,
-        targets: Option<&[(String, Ty)]>,
-    ) -> Result<(String, Vec<Output>), Fault> {
-        let width = values.rows.first().map_or(0, |row| row.content.len());
-        let mut columns: Vec<Vec<Sql>> = vec![Vec::new(); width];
-        for row in &values.rows {
-            if row.content.len() != width {
-                return Err(Fault::new(
-                    SqlState::SYNTAX_ERROR,
-                    "VALUES lists must all be the same length",
-                ));
-            }
-            for (i, expr) in row.content.iter().enumerate() {
-                let sql = self.expr(expr, parent)?;
-                let sql = match targets.and_then(|t| t.get(i)) {
-                    Some((name, ty)) => self.assign(sql, name, ty).at(expr)?,
-                    None => sql,
-                };
-                if let Some(column) = columns.get_mut(i) {
-                    column.push(sql);
-                }
-            }
-        }
-        let mut outputs = Vec::new();
-        let mut rows: Vec<Vec<String>> = vec![Vec::new(); values.rows.len()];
-        for (i, column) in columns.into_iter().enumerate() {
-            let unknown = column.iter().all(|s| *s.kind() == Type::UNKNOWN);
-            let (column, kind) = if unknown || targets.is_some() {
-                let kind = column.first().map_or(Type::UNKNOWN, |s| s.kind().clone());
-                (column, kind)
-            } else {
-                self.common(column, "VALUES")?
-            };
-            for (row, sql) in rows.iter_mut().zip(column) {
-                row.push(sql.text);
-            }
-            outputs.push(Output {
-                name: format!("column{}", i.saturating_add(1)),
-                ty: kind.into(),
-                origin: None,
-            });
-        }
-        let rows: Vec<String> = rows
-            .iter()
-            .map(|row| format!("({})", row.join(",")))
-            .collect();
-        Ok((format!("VALUES {}", rows.join(",")), outputs))
-    }
-
-    fn select(
+    pub(super) fn select(
         &mut self,
         select: &Select,
         order: &[OrderByExpr],
@@ -684,17 +524,6 @@ impl Translator<'_> {
     }
 }
 
-/// Whether the values of one type are kept as those of the other.
-fn types_agree(a: &Type, b: &Type) -> bool {
-    let text = |k: &Type| matches!(*k, Type::TEXT | Type::VARCHAR | Type::NAME | Type::UNKNOWN);
-    a == b
-        || text(a) && text(b)
-        || types::storage(a) == types::Storage::Integer
-            && types::storage(b) == types::Storage::Integer
-            && types::rank(a).is_some()
-            && types::rank(b).is_some()
-}
-
 pub(super) fn output_key(expr: &Expr, outputs: &[Output]) -> Result<Option<Sql>, Fault> {
     let at = |index: usize| {
         outputs
@@ -738,64 +567,4 @@ pub(super) fn direction(sql: &Sql, key: &OrderByExpr) -> String {
     }
     let nulls = if nulls_first { "FIRST" } else { "LAST" };
     format!("{text}{word} NULLS {nulls}")
-}
-
-/// What PostgreSQL calls a column without an alias (parse_target.c, FigureColname).
-pub(super) fn output_name(expr: &Expr) -> String {
-    name_of(expr).unwrap_or_else(|| "?column?".into())
-}
-
-fn name_of(expr: &Expr) -> Option<String> {
-    Some(match expr {
-        Expr::Identifier(ident) => fold(ident),
-        Expr::CompoundIdentifier(parts) => fold(parts.last()?),
-        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => return name_of(inner),
-        Expr::CompoundFieldAccess { root, access_chain } => {
-            return name_of(&collection::column_of(root, access_chain).0);
-        }
-        Expr::Function(call) => fold(call.name.0.last()?.as_ident()?),
-        Expr::Cast {
-            expr: inner,
-            data_type,
-            ..
-        } => match name_of(inner) {
-            Some(name) => name,
-            None => types::named(&data_type.to_string())
-                .map(|ty| ty.kind.name().trim_start_matches('_').to_owned())
-                .ok()?,
-        },
-        Expr::TypedString(typed) => types::named(&typed.data_type.to_string())
-            .map(|ty| ty.kind.name().to_owned())
-            .ok()?,
-        Expr::Interval(_) => "interval".into(),
-        Expr::Case { else_result, .. } => match else_result.as_deref().and_then(name_of) {
-            Some(name) => name,
-            None => "case".into(),
-        },
-        Expr::Exists { .. } => "exists".into(),
-        Expr::Array(_) => "array".into(),
-        Expr::Subquery(query) => match &*query.body {
-            SetExpr::Select(select) => match select.projection.first()? {
-                SelectItem::UnnamedExpr(expr) => return name_of(expr),
-                SelectItem::ExprWithAlias { alias, .. } => fold(alias),
-                _ => return None,
-            },
-            SetExpr::Values(_) => "column1".into(),
-            _ => return None,
-        },
-        Expr::Extract { .. } => "extract".into(),
-        Expr::Position { .. } => "position".into(),
-        Expr::Substring { .. } => "substring".into(),
-        Expr::Overlay { .. } => "overlay".into(),
-        Expr::Trim { trim_where, .. } => match trim_where {
-            Some(sqlparser::ast::TrimWhereField::Leading) => "ltrim".into(),
-            Some(sqlparser::ast::TrimWhereField::Trailing) => "rtrim".into(),
-            _ => "btrim".into(),
-        },
-        Expr::Ceil { .. } => "ceil".into(),
-        Expr::Floor { .. } => "floor".into(),
-        Expr::AtTimeZone { .. } => "timezone".into(),
-        Expr::Value(value) if matches!(value.value, Value::Boolean(_)) => "bool".into(),
-        _ => return None,
-    })
 }

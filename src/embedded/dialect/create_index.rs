@@ -1,0 +1,125 @@
+//! CREATE INDEX and CREATE VIEW.
+
+use sqlparser::ast::{CreateIndex, CreateView, Expr};
+
+use crate::embedded::dialect::ddl::{VIEW_TYPES, already, settled};
+use crate::embedded::dialect::definition::Step;
+use crate::embedded::dialect::dml::own_name;
+use crate::embedded::dialect::expr::Translator;
+use crate::embedded::dialect::plan::Plan;
+use crate::embedded::dialect::scope::{Scope, fold};
+use crate::embedded::dialect::types;
+use crate::embedded::dialect::{Fault, quote};
+
+impl Translator<'_> {
+    pub(super) fn create_index(&mut self, create: &CreateIndex) -> Result<Plan, Fault> {
+        if let Some(using) = &create.using
+            && !matches!(
+                using.to_string().to_lowercase().as_str(),
+                "btree" | "hash" | "brin"
+            )
+        {
+            return Err(
+                Fault::unsupported(format!("an index USING {using}")).at(&create.table_name)
+            );
+        }
+        if create.nulls_distinct == Some(false) {
+            return Err(Fault::unsupported("NULLS NOT DISTINCT").at(&create.table_name));
+        }
+        let table = self.table(&create.table_name)?;
+        let scope = super::from::scope_within(&table, &table.name)?;
+        let mut keys = Vec::new();
+        let mut parts = vec![table.name.clone()];
+        for column in &create.columns {
+            let sql = self.expr(&column.column.expr, &scope)?;
+            parts.push(match &column.column.expr {
+                Expr::Identifier(ident) => fold(ident),
+                _ => "expr".into(),
+            });
+            let descending = matches!(
+                column.column.options.sort,
+                Some(sqlparser::ast::OrderBySort::Desc)
+            );
+            keys.push(format!(
+                "{}{}",
+                sql.ordered(),
+                if descending { " DESC" } else { "" }
+            ));
+        }
+        parts.push("idx".into());
+        let name = match &create.name {
+            Some(name) => own_name(name)?,
+            None => self.free_index_name(&parts.join("_"))?,
+        };
+        if self.schema.index_exists(&name)? || self.schema.table(Some("public"), &name)?.is_some() {
+            if create.if_not_exists {
+                return Ok(Plan::skipped(
+                    "CREATE INDEX",
+                    format!("relation \"{name}\" already exists, skipping"),
+                ));
+            }
+            return Err(already(&name));
+        }
+        let unique = if create.unique { "UNIQUE " } else { "" };
+        let schema = table.sql.split('.').next().unwrap_or("\"main\"");
+        let mut sql = format!(
+            "CREATE {unique}INDEX {schema}.{} ON {}({})",
+            quote(&name),
+            quote(&table.name),
+            keys.join(",")
+        );
+        if let Some(predicate) = &create.predicate {
+            let condition = self.condition(predicate, &scope, "WHERE")?;
+            sql.push_str(&format!(" WHERE {}", condition.text));
+        }
+        Ok(Plan::Schema {
+            steps: vec![sql.into()],
+            tag: "CREATE INDEX".into(),
+        })
+    }
+
+    pub(super) fn free_index_name(&self, base: &str) -> Result<String, Fault> {
+        let mut name = base.to_owned();
+        let mut number = 0_u32;
+        while self.schema.index_exists(&name)? {
+            number = number.saturating_add(1);
+            name = format!("{base}{number}");
+        }
+        Ok(name)
+    }
+
+    pub(super) fn create_view(&mut self, create: &CreateView) -> Result<Plan, Fault> {
+        if create.materialized {
+            return Err(Fault::unsupported("CREATE MATERIALIZED VIEW").at(&create.name));
+        }
+        let name = own_name(&create.name)?;
+        let namespace = if create.temporary { "temp" } else { "main" };
+        let mut steps = Vec::new();
+        match self.schema.table(Some(namespace), &name)? {
+            Some(table) if create.or_replace && table.view => {
+                steps.push(Step::Sql(format!("DROP VIEW {}", table.sql)));
+            }
+            Some(_) => return Err(already(&name)),
+            None => {}
+        }
+        let (text, mut outputs) = self.query(&create.query, &Scope::default())?;
+        for (output, column) in outputs.iter_mut().zip(&create.columns) {
+            output.name = fold(&column.name);
+        }
+        let mut kinds = Vec::new();
+        for output in &outputs {
+            kinds.push(types::declaration(&settled(&output.ty))?);
+        }
+        let names: Vec<String> = outputs.iter().map(|o| quote(&o.name)).collect();
+        steps.push(Step::Sql(format!(
+            "CREATE VIEW \"{namespace}\".{}({}) AS {VIEW_TYPES}{}*/ {text}",
+            quote(&name),
+            names.join(","),
+            kinds.join(";")
+        )));
+        Ok(Plan::Schema {
+            steps,
+            tag: "CREATE VIEW".into(),
+        })
+    }
+}
