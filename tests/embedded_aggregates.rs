@@ -222,3 +222,31 @@ fn distinct_ones() {
         ("select max(array[1])", "0A000"),
     ]);
 }
+
+#[test]
+fn intervals_in_sum() {
+    on_empty(&[
+        (
+            "select sum(x), avg(x) from (values ('1 day'::interval), ('2 hours'), (null)) t(x)",
+            "1 day 02:00:00|13:00:00",
+        ),
+        (
+            "select sum(x), avg(x), pg_typeof(avg(x)) from (values ('1 mon 1 day'::interval), ('2 mons -00:00:01.5')) t(x)",
+            "3 mons 1 day -00:00:01.5|1 mon 15 days 11:59:59.25|interval",
+        ),
+        (
+            "select sum(x), avg(x) from (values ('1 mon'::interval)) t(x) where false",
+            "∅|∅",
+        ),
+        (
+            "select i, sum(x) over (order by i rows between 1 preceding and current row), avg(x) over (order by i) from (values (1, '1 day'::interval), (2, '2 hours'), (3, '1 mon')) t(i, x) order by i",
+            "1|1 day|1 day;2|1 day 02:00:00|13:00:00;3|1 mon 02:00:00|10 days 08:40:00",
+        ),
+        (
+            "select interval '1 mon' * 0.3, interval '1 day' * 0.1, interval '1 mon' / 7, interval '1 year 2 mons 3 days 04:05:06.7' * 1.7, interval '1 day' / 3, 2.5 * interval '1 mon 1 day', interval '-1 mon' * 0.35, interval '10 years' / 3.3",
+            "9 days|02:24:00|4 days 06:51:25.6896|1 year 11 mons 29 days 09:20:41.39|08:00:00|2 mons 17 days 12:00:00|-10 days -12:00:00|3 years 10 days 21:49:05.4624",
+        ),
+        ("select interval '1 day' / 0", "22012"),
+        ("select interval '100000 years' * 1e9", "22008"),
+    ]);
+}

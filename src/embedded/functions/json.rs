@@ -100,6 +100,15 @@ pub(super) const FUNCTIONS: Table = &[
 ];
 
 pub(super) const LOOSE: &[(&str, Strict)] = &[
+    // The same, but NULL is NULL.
+    ("pg_as_json", |a| match value(a, 0) {
+        rusqlite::types::ValueRef::Null => Ok(Value::Null),
+        value_ => {
+            let kind = kind_of(a, 1);
+            let text = shown(value_, &kind)?.unwrap_or_default();
+            Ok(Value::Text(json_of(&text, &kind)?))
+        }
+    }),
     // Of keys and the JSON of their values, spaced as PostgreSQL does.
     ("pg_json_object", |a| {
         let mut parts = Vec::new();

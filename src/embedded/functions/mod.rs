@@ -7,6 +7,7 @@ mod arithmetic;
 mod array_change;
 mod calendar;
 mod collection;
+mod durations;
 mod encoding;
 mod exact;
 mod extract;
@@ -96,6 +97,7 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
     json_aggregate::register(connection)?;
     ordered_set::register(connection)?;
     statistics::register(connection)?;
+    durations::register(connection)?;
     session::register(connection, info)?;
     crate::embedded::sequences::register(connection)?;
     crate::embedded::violation::register(connection)?;

@@ -113,7 +113,7 @@ pub(super) const LOOSE: &[(&str, Strict)] = &[
                 days: second.days - first.days,
                 micros: second.micros - first.micros,
             };
-            let off = super::time::scale(off, part)?;
+            let off = super::time::scale(off, part, false)?;
             return Ok(Value::Text(
                 Interval {
                     months: first.months + off.months,

@@ -198,19 +198,17 @@ fn arithmetic(arguments: &[ValueRef<'_>]) -> Result<Value, Fault> {
             ))
         }
         (&Type::INTERVAL, _) if crate::embedded::dialect::types::is_number(&right) => {
-            let mut factor = real(b)?;
-            if integer(arguments, 0) == i64::from(b'/') {
-                if factor == 0.0 {
-                    return Err(number::division_by_zero());
-                }
-                factor = 1.0 / factor;
+            let factor = real(b)?;
+            let divide = integer(arguments, 0) == i64::from(b'/');
+            if divide && factor == 0.0 {
+                return Err(number::division_by_zero());
             }
             Ok(Value::Text(
-                scale(Interval::parse(&a_text)?, factor)?.show(),
+                scale(Interval::parse(&a_text)?, factor, divide)?.show(),
             ))
         }
         (_, &Type::INTERVAL) if crate::embedded::dialect::types::is_number(&left) => Ok(
-            Value::Text(scale(Interval::parse(&b_text)?, real(a)?)?.show()),
+            Value::Text(scale(Interval::parse(&b_text)?, real(a)?, false)?.show()),
         ),
         (_, &Type::INTERVAL) => timed(&a_text, &left, Interval::parse(&b_text)?),
         (&Type::INTERVAL, _) => timed(&b_text, &right, Interval::parse(&a_text)?),
@@ -244,17 +242,38 @@ fn arithmetic(arguments: &[ValueRef<'_>]) -> Result<Value, Fault> {
     }
 }
 
-/// Fractions go down to the next smaller unit (interval_mul).
-pub(super) fn scale(interval: Interval, factor: f64) -> Result<Interval, Fault> {
-    let months = interval.months as f64 * factor;
-    let days = interval.days as f64 * factor + months.fract() * 30.0;
-    let micros = interval.micros as f64 * factor + days.fract() * DAY as f64;
-    if !(months.abs() < 1e9 && days.abs() < 1e12 && micros.abs() < 9e18) {
-        return Err(datetime::out_of_range("interval"));
+/// An interval times a number, or divided by it. Fractions go down to the next smaller unit, to the
+/// microsecond (interval_mul, interval_div).
+pub(super) fn scale(interval: Interval, factor: f64, divide: bool) -> Result<Interval, Fault> {
+    let part = |n: i64| {
+        if divide {
+            n as f64 / factor
+        } else {
+            n as f64 * factor
+        }
+    };
+    let rounded = |x: f64| (x * 1e6).round_ties_even() / 1e6;
+    let (months, days) = (part(interval.months), part(interval.days));
+    let most = f64::from(i32::MAX);
+    let range = || datetime::out_of_range("interval");
+    if !(months.abs() <= most && days.abs() <= most) {
+        return Err(range());
+    }
+    let of_months = rounded(months.fract() * 30.0);
+    let mut seconds = rounded((days.fract() + of_months.fract()) * 86_400.0);
+    let mut whole_days = days.trunc();
+    if seconds.abs() >= 86_400.0 {
+        let more = (seconds / 86_400.0).trunc();
+        whole_days += more;
+        seconds -= more * 86_400.0;
+    }
+    let micros = (part(interval.micros) + seconds * 1e6).round_ties_even();
+    if micros.is_nan() || micros.abs() >= 9.2e18 {
+        return Err(range());
     }
     Ok(Interval {
         months: months.trunc() as i64,
-        days: days.trunc() as i64,
-        micros: micros.round() as i64,
+        days: (whole_days + of_months.trunc()) as i64,
+        micros: micros as i64,
     })
 }

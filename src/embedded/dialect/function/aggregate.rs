@@ -199,6 +199,8 @@ impl Translator<'_> {
             "sum" if matches!(kind, Type::FLOAT4 | Type::FLOAT8) => ("sum", kind),
             "avg" if is_integer(&kind) || kind == Type::NUMERIC => ("pg_avg", Type::NUMERIC),
             "avg" if is_number(&kind) && !types::is_oid(&kind) => ("avg", Type::FLOAT8),
+            "sum" if kind == Type::INTERVAL => ("pg_sum_interval", kind),
+            "avg" if kind == Type::INTERVAL => ("pg_avg_interval", kind),
             "min" | "max"
                 if !matches!(
                     kind,

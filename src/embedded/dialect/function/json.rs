@@ -46,13 +46,7 @@ impl Translator<'_> {
             ("to_json" | "to_jsonb", 1) => {
                 let value = one(0).ok_or_else(|| undefined(name, arguments))?;
                 let value = self.settle_as(value, &Type::TEXT)?;
-                let text = format!("pg_to_json({},{})", value.text, value.kind().oid());
-                // NULL is NULL here, not JSON's.
-                let text = if value.not_null {
-                    text
-                } else {
-                    format!("iif({} IS NULL,NULL,{text})", value.text)
-                };
+                let text = format!("pg_as_json({},{})", value.text, value.kind().oid());
                 if name == "to_json" {
                     Sql::new(text, Type::JSON)
                 } else {
