@@ -268,6 +268,19 @@ fn drivers_know_the_type() {
             .await
             .unwrap_err();
         assert_eq!(error.code().unwrap().code(), "22P02");
+        // What was undone is not seen, even by what was prepared before.
+        let shown = client.prepare("select m from t").await.unwrap();
+        check(
+            &client,
+            &[
+                ("begin; alter type mood rename value 'ok' to 'fine'", ""),
+                ("select m, m = 'fine' from t", "fine|t"),
+                ("rollback", ""),
+            ],
+        )
+        .await;
+        let row = client.query_one(&shown, &[]).await.unwrap();
+        assert_eq!(row.get::<_, Label>(0).0, "ok");
         // Its number may be told, and stays.
         let asked = client
             .query_typed(
@@ -297,5 +310,28 @@ fn drivers_know_the_type() {
         copy.send("2\thappy\n3\tsad\n".into()).await.unwrap();
         copy.finish().await.unwrap();
         check(&client, &[("select m from t order by m", "happy;sad;ok")]).await;
+    });
+}
+
+/// SQLite counts changes of the schema, and those that are undone give their numbers back.
+#[test]
+fn what_was_undone_is_not_taken_for_what_came_after() {
+    with_clients(&plain(), async |[one, two]: [Client; 2]| {
+        check(
+            &one,
+            &[
+                ("create table t(a int)", ""),
+                ("begin; alter table t add column gone int", ""),
+                ("select gone from t", ""),
+                ("rollback", ""),
+            ],
+        )
+        .await;
+        check(&two, &[("alter table t add column came int", "")]).await;
+        check(
+            &one,
+            &[("select came from t", ""), ("select gone from t", "42703")],
+        )
+        .await;
     });
 }

@@ -72,14 +72,27 @@ impl<'c> SqliteSchema<'c> {
 
     /// To be called before a statement is translated: forgets what is no longer so.
     pub(super) fn refresh(&self) -> rusqlite::Result<()> {
-        let version = self.version()?;
+        self.come_to(self.version()?)?;
+        self.system.set(false);
+        Ok(())
+    }
+
+    /// A transaction was undone. The next change may have the number of one that is gone.
+    pub(super) fn undone(&self) {
+        let come = self.version().and_then(|version| self.come_to(version));
+        if let Err(error) = come {
+            tracing::debug!(target: "pgtls::sqlite", %error, "the schema after a rollback");
+        }
+    }
+
+    /// Forgets what is of another version than this.
+    pub(super) fn come_to(&self, version: (i64, i64)) -> rusqlite::Result<()> {
         let mut cache = self.cache.borrow_mut();
         if cache.version != version || cache.tables.len() > MAX_CACHE {
             cache.version = version;
             cache.tables.clear();
             enums::load(self.connection)?;
         }
-        self.system.set(false);
         Ok(())
     }
 

@@ -309,6 +309,9 @@ impl<'c> Worker<'c> {
         let (translated, needs_catalog) = loop {
             let (translated, needs_catalog) = match run.prepared {
                 Some(prepared) if prepared.version == version => {
+                    // What enums there are may have been read in a transaction that is undone.
+                    let come = self.schema.come_to(version);
+                    come.map_err(|e| respond(&e, None))?;
                     self.begin_statement();
                     (prepared.translated.as_ref(), prepared.needs_catalog)
                 }

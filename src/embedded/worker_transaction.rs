@@ -81,6 +81,7 @@ impl Worker<'_> {
                 context.rollback_to(name);
                 locks.rollback_to(name);
                 self.lose_cursors();
+                self.schema.undone();
                 self.transaction.back_to(name, false);
                 self.transaction.failed = false;
             }
@@ -124,6 +125,9 @@ impl Worker<'_> {
             context.rollback();
         }
         self.facts.info.locks.end_transaction();
+        if !committed {
+            self.schema.undone();
+        }
         ended.map_err(|e| respond(&e, Some(&self.schema)))
     }
 
