@@ -5,11 +5,14 @@ mod clock;
 mod keys;
 mod number;
 mod read;
+mod read_number;
 mod roman;
+mod shape;
 
 pub(super) use clock::{Clock, show as show_clock};
-pub(super) use number::{Number, read as read_number, show as show_number};
+pub(super) use number::{Number, show as show_number};
 pub(super) use read::read as read_clock;
+pub(super) use read_number::read as read_number;
 
 /// A part of a pattern.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
