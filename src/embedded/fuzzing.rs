@@ -50,7 +50,10 @@ pub(crate) fn sql(input: &[u8]) {
     sequences::forget();
     let left = Arc::new(AtomicU32::new(u32::MAX));
     let seen = Arc::clone(&left);
-    let tired = move || seen.fetch_sub(1, Ordering::Relaxed) == 0;
+    let tired = move || {
+        let counted = seen.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+        counted.is_err()
+    };
     connection
         .progress_handler(1000, Some(tired))
         .expect("a handler");
