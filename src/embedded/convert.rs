@@ -299,9 +299,13 @@ pub(super) fn show(value: ValueRef<'_>, kind: &Type) -> Result<String, Fault> {
     })
 }
 
+/// The output function of `bytea`.
 pub(super) fn hex(bytes: &[u8]) -> String {
-    let mut out = String::with_capacity(2 + bytes.len() * 2);
-    out.push_str("\\x");
+    format!("\\x{}", hex_digits(bytes))
+}
+
+pub(super) fn hex_digits(bytes: &[u8]) -> String {
+    let mut out = String::with_capacity(bytes.len().saturating_mul(2));
     for byte in bytes {
         for digit in [byte >> 4, byte & 0xf] {
             out.push(char::from_digit(digit.into(), 16).unwrap_or('0'));

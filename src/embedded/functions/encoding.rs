@@ -17,7 +17,7 @@ fn encode(arguments: &[ValueRef<'_>]) -> Result<Value, Fault> {
     };
     let format = text(arguments, 1).to_lowercase();
     owned(match format.as_str() {
-        "hex" => convert::hex(bytes).trim_start_matches("\\x").to_owned(),
+        "hex" => convert::hex_digits(bytes),
         "escape" => bytes
             .iter()
             .map(|b| match b {

@@ -4,16 +4,16 @@ use md5::{Digest, Md5};
 use rusqlite::types::{Value, ValueRef};
 use sha2::{Sha224, Sha256, Sha384, Sha512};
 
+use crate::embedded::convert;
 use crate::embedded::dialect::Fault;
-use crate::embedded::functions::text::negative_substring;
+use crate::embedded::functions::text::stretch;
 use crate::embedded::functions::{Table, integer, text, value};
 use crate::error_response::SqlState;
 
 pub(super) const FUNCTIONS: Table = &[
     ("pg_md5", 1, |a| {
         let hash = Md5::digest(bytes(value(a, 0)));
-        let hex: String = hash.iter().map(|b| format!("{b:02x}")).collect();
-        Ok(Value::Text(hex))
+        Ok(Value::Text(convert::hex_digits(&hash)))
     }),
     ("pg_sha224", 1, |a| {
         Ok(Value::Blob(Sha224::digest(bytes(value(a, 0))).to_vec()))
@@ -101,18 +101,7 @@ pub(super) const FUNCTIONS: Table = &[
     // Of bytes, from 1.
     ("pg_substr_bytes", -1, |a| {
         let bytes = bytes(value(a, 0));
-        let start = integer(a, 1);
-        let end = if a.len() > 2 {
-            let length = integer(a, 2);
-            if length < 0 {
-                return Err(negative_substring());
-            }
-            start.saturating_add(length)
-        } else {
-            i64::MAX
-        };
-        let from = usize::try_from(start.max(1).saturating_sub(1)).unwrap_or(usize::MAX);
-        let count = usize::try_from(end.saturating_sub(start.max(1))).unwrap_or(0);
+        let (from, count) = stretch(a)?;
         Ok(Value::Blob(
             bytes.iter().skip(from).take(count).copied().collect(),
         ))

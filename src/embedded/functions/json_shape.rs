@@ -57,13 +57,13 @@ pub(super) const FUNCTIONS: Table = &[
             json.value()
         } else {
             let mut out = String::new();
-            compact(&json, &mut out);
+            write(&json, None, &mut out);
             Ok(Value::Text(out))
         }
     }),
     ("pg_jsonb_pretty", 1, |a| {
         let mut out = String::new();
-        pretty(&Json::read(&text(a, 0)), 0, &mut out);
+        write(&Json::read(&text(a, 0)), Some(0), &mut out);
         Ok(Value::Text(out))
     }),
     // Keys and values in turn, or keys and values.
@@ -214,52 +214,28 @@ fn stripped(json: Json) -> Json {
     }
 }
 
-/// Without blanks.
-fn compact(json: &Json, out: &mut String) {
-    match json {
-        Json::Plain(raw) => out.push_str(raw),
-        Json::Array(items) => {
-            out.push('[');
-            for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                compact(item, out);
-            }
-            out.push(']');
+/// Without blanks, or with a line for each member and item and so many steps before it.
+fn write(json: &Json, depth: Option<usize>, out: &mut String) {
+    let inner = depth.map(|depth| depth.saturating_add(1));
+    let line = |out: &mut String, depth: Option<usize>| {
+        if let Some(depth) = depth {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', depth.saturating_mul(4)));
         }
-        Json::Object(members) => {
-            out.push('{');
-            for (i, (key, member)) in members.iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                out.push_str(&quoted(key));
-                out.push(':');
-                compact(member, out);
-            }
-            out.push('}');
-        }
-    }
-}
-
-/// A line for each member and item.
-fn pretty(json: &Json, depth: usize, out: &mut String) {
-    let line = |out: &mut String, depth: usize| {
-        out.push('\n');
-        out.extend(std::iter::repeat_n(' ', depth.saturating_mul(4)));
     };
-    let inner = depth.saturating_add(1);
+    let next = |out: &mut String, i: usize| {
+        if i > 0 {
+            out.push(',');
+        }
+        line(out, inner);
+    };
     match json {
         Json::Plain(raw) => out.push_str(raw),
         Json::Array(items) => {
             out.push('[');
             for (i, item) in items.iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                line(out, inner);
-                pretty(item, inner, out);
+                next(out, i);
+                write(item, inner, out);
             }
             line(out, depth);
             out.push(']');
@@ -267,13 +243,10 @@ fn pretty(json: &Json, depth: usize, out: &mut String) {
         Json::Object(members) => {
             out.push('{');
             for (i, (key, member)) in members.iter().enumerate() {
-                if i > 0 {
-                    out.push(',');
-                }
-                line(out, inner);
+                next(out, i);
                 out.push_str(&quoted(key));
-                out.push_str(": ");
-                pretty(member, inner, out);
+                out.push_str(if depth.is_some() { ": " } else { ":" });
+                write(member, inner, out);
             }
             line(out, depth);
             out.push('}');

@@ -12,7 +12,7 @@ use crate::embedded::advisory::Locks;
 use crate::embedded::catalog::OWNER;
 use crate::embedded::dialect::Fault;
 use crate::embedded::functions::fail;
-use crate::embedded::{advisory, array, context, datetime};
+use crate::embedded::{advisory, array, context, convert, datetime};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{SERVER_VERSION, Scope, SessionContext};
 
@@ -187,7 +187,7 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
         let [_, _, _, _, _, _, seven, _, nine, ..] = &mut bytes;
         *seven = *seven & 0x0f | 0x40;
         *nine = *nine & 0x3f | 0x80;
-        let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
+        let hex = convert::hex_digits(&bytes);
         let part = |range: std::ops::Range<usize>| hex.get(range).unwrap_or_default();
         Ok(Value::Text(
             [

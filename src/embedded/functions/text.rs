@@ -148,18 +148,7 @@ pub(super) const FUNCTIONS: Table = &[
     }),
     ("pg_substr", -1, |a| {
         let text = text(a, 0);
-        let start = integer(a, 1);
-        let end = if a.len() > 2 {
-            let length = integer(a, 2);
-            if length < 0 {
-                return Err(negative_substring());
-            }
-            start.saturating_add(length)
-        } else {
-            i64::MAX
-        };
-        let from = usize::try_from(start.max(1).saturating_sub(1)).unwrap_or(usize::MAX);
-        let count = usize::try_from(end.saturating_sub(start.max(1))).unwrap_or(0);
+        let (from, count) = stretch(a)?;
         owned(text.chars().skip(from).take(count).collect::<String>())
     }),
     ("pg_translate", 3, |a| {
@@ -214,7 +203,24 @@ pub(super) fn too_long() -> Fault {
     )
 }
 
-pub(super) fn negative_substring() -> Fault {
+/// What `substr` is asked for, from 1: how many are skipped, and how many taken.
+pub(super) fn stretch(a: &[ValueRef<'_>]) -> Result<(usize, usize), Fault> {
+    let start = integer(a, 1);
+    let end = if a.len() > 2 {
+        let length = integer(a, 2);
+        if length < 0 {
+            return Err(negative_substring());
+        }
+        start.saturating_add(length)
+    } else {
+        i64::MAX
+    };
+    let from = usize::try_from(start.max(1).saturating_sub(1)).unwrap_or(usize::MAX);
+    let count = usize::try_from(end.saturating_sub(start.max(1))).unwrap_or(0);
+    Ok((from, count))
+}
+
+fn negative_substring() -> Fault {
     Fault::new(
         SqlState::new("22011").unwrap_or(SqlState::INVALID_PARAMETER_VALUE),
         "negative substring length not allowed",

@@ -22,10 +22,7 @@ pub(in crate::embedded::dialect) fn constant(value: &Kept) -> String {
         Kept::Real(x) => format!("({x:?})"),
         Kept::Text(text) if text.contains('\0') => "NULL".into(),
         Kept::Text(text) => literal(text),
-        Kept::Blob(bytes) => {
-            let hex: String = bytes.iter().map(|b| format!("{b:02x}")).collect();
-            format!("x'{hex}'")
-        }
+        Kept::Blob(bytes) => format!("x'{}'", convert::hex_digits(bytes)),
     }
 }
 
