@@ -63,6 +63,12 @@ impl Runtime for Blocking {
     }
 
     #[cfg(feature = "server")]
+    fn elsewhere() -> Option<impl Fn(&mut dyn FnMut()) + Send + Sync + 'static> {
+        // A read takes the thread's time.
+        None::<fn(&mut dyn FnMut())>
+    }
+
+    #[cfg(feature = "server")]
     type Tcp = listen::Incoming<TcpStream>;
 
     #[cfg(feature = "server")]

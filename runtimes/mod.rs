@@ -57,6 +57,11 @@ pub(crate) trait Runtime: 'static {
     #[cfg(feature = "server")]
     fn spawn(task: impl Future<Output = ()> + Send + 'static);
 
+    /// What polls a future of this runtime on a thread that is none of its own; None if that
+    /// cannot be. To be called within a task.
+    #[cfg(feature = "server")]
+    fn elsewhere() -> Option<impl Fn(&mut dyn FnMut()) + Send + Sync + 'static>;
+
     /// Its TCP listener.
     #[cfg(feature = "server")]
     type Tcp: serve::Listener<Std = std::net::TcpListener>;

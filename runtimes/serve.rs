@@ -9,6 +9,8 @@
 ))]
 mod faults;
 
+mod carried;
+
 use core::future::{Future, pending, poll_fn};
 use core::panic::AssertUnwindSafe;
 use core::pin::{Pin, pin};
@@ -19,6 +21,8 @@ use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
 use futures_io::{AsyncRead, AsyncWrite};
+
+use carried::Carried;
 
 use super::accept::{accept_since, poll_send};
 use super::listen::{self, Bound, Listeners};
@@ -188,7 +192,7 @@ fn is_the_clients_own(error: &io::Error) -> bool {
 async fn connection<R, S, D>(server: PgServer<D>, io: S, peer: Peer, started: Instant, told: Told)
 where
     R: Runtime,
-    S: AsyncRead + AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     D: Database,
 {
     let door = server.front_door();
@@ -209,17 +213,36 @@ where
         Accepted::Session(stream) => stream,
     };
     // What a session takes is not kept ready for those that never become one.
-    Box::pin(session::<R, S, D>(&server, stream, peer, started, &told)).await;
+    let Some(opened) = Box::pin(open::<R, S, D>(&server, stream, peer, started)).await else {
+        return;
+    };
+    let context = opened.session.context().clone();
+    let session = Box::pin(session::<R, S, D>(told, opened));
+    match R::elsewhere() {
+        None => session.await,
+        Some(poller) => {
+            let session = Carried::new(poller, session);
+            context.set_stand_in(session.stand_in());
+            drop(context);
+            session.await;
+        }
+    }
 }
 
-/// From the greeting to the end.
-async fn session<R, S, D>(
+/// A session that was greeted, and its stream.
+struct Opened<S, D: Database> {
+    session: QuerySession<D::Session>,
+    stream: Stream<S>,
+}
+
+/// Up to the greeting.
+async fn open<R, S, D>(
     server: &PgServer<D>,
     mut stream: Stream<S>,
     peer: Peer,
     started: Instant,
-    told: &Told,
-) where
+) -> Option<Box<Opened<S, D>>>
+where
     R: Runtime,
     S: AsyncRead + AsyncWrite + Unpin,
     D: Database,
@@ -237,18 +260,26 @@ async fn session<R, S, D>(
     match greeted {
         First::Left(()) => {
             tracing::info!(target: "pgtls::server", %peer, "the database did not open a session in time");
+            None
         }
-        First::Right(Some(mut session)) => {
-            if query_phase::<R, S, _>(&mut session, &mut stream, told)
-                .await
-                .is_ok()
-            {
-                let _ = poll_fn(|cx| Pin::new(&mut stream).poll_close(cx)).await;
-            }
-        }
+        First::Right(Some(session)) => Some(Box::new(Opened { session, stream })),
         First::Right(None) => {
             let _ = poll_fn(|cx| Pin::new(&mut stream).poll_close(cx)).await;
+            None
         }
+    }
+}
+
+/// From the greeting to the end. `told` comes first, so it is dropped last.
+async fn session<R, S, D>(told: Told, mut opened: Box<Opened<S, D>>)
+where
+    R: Runtime,
+    S: AsyncRead + AsyncWrite + Unpin,
+    D: Database,
+{
+    let Opened { session, stream } = &mut *opened;
+    if query_phase::<R, S, _>(session, stream, &told).await.is_ok() {
+        let _ = poll_fn(|cx| Pin::new(&mut *stream).poll_close(cx)).await;
     }
 }
 

@@ -48,6 +48,16 @@ impl Runtime for Tokio {
     }
 
     #[cfg(feature = "server")]
+    fn elsewhere() -> Option<impl Fn(&mut dyn FnMut()) + Send + Sync + 'static> {
+        let runtime = ::tokio::runtime::Handle::current();
+        Some(move |poll: &mut dyn FnMut()| {
+            // Timers that are made belong to it.
+            let _entered = runtime.enter();
+            poll();
+        })
+    }
+
+    #[cfg(feature = "server")]
     type Tcp = TcpListener;
 
     #[cfg(all(feature = "server", unix))]

@@ -18,7 +18,7 @@ use crate::embedded::{authorize, lock, value};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{
     Column, CopyRows, DatabaseSession, Event, Interrupt, Portal, Prepared, RowFormat,
-    TransactionStatus, Type, Value,
+    SessionContext, TransactionStatus, Type, Value,
 };
 
 /// Translating walks trees of up to a thousand levels; only what is touched is used.
@@ -220,6 +220,7 @@ fn work(start: Start, activity: &Activity) {
     };
     let _ = activity.handle.set(connection.get_interrupt_handle());
     let alarm = Arc::clone(&facts.info.alarm);
+    let context = facts.info.context.clone();
     let mut worker = Worker::new(&connection, facts);
     while let Ok(command) = to_do.0.recv_blocking() {
         alarm.reset();
@@ -237,7 +238,7 @@ fn work(start: Start, activity: &Activity) {
             Command::Abort(reply) => {
                 worker.abort();
                 tell(&worker);
-                let _ = reply.send_blocking(());
+                answer(&context, &reply, ());
             }
             Command::Close(id) => {
                 worker.close(id);
@@ -245,19 +246,19 @@ fn work(start: Start, activity: &Activity) {
             }
             Command::Cursor(name, reply) => {
                 tell(&worker);
-                let _ = reply.send_blocking(worker.cursor(&name));
+                answer(&context, &reply, worker.cursor(&name));
             }
             Command::CopyIn(id, rows, reply) => {
                 let taken = worker.copy_in(id, &rows);
                 tell(&worker);
-                let _ = reply.send_blocking(taken);
+                answer(&context, &reply, taken);
             }
             Command::Next(id, rows) => worker.next(id, rows, &tell),
             Command::Open(id, source, reply) => worker.open(id, Running::new(source, reply)),
             Command::Prepare(sql, declared, reply) => {
                 let prepared = worker.prepare(&sql, declared);
                 tell(&worker);
-                let _ = reply.send_blocking(prepared);
+                answer(&context, &reply, prepared);
             }
             Command::Query(id, sql, reply) => {
                 let source = match Script::parse(&sql) {
@@ -273,11 +274,18 @@ fn work(start: Start, activity: &Activity) {
             Command::Sync(reply) => {
                 let synced = worker.sync();
                 tell(&worker);
-                let _ = reply.send_blocking(synced);
+                answer(&context, &reply, synced);
             }
         }
         activity.busy.store(false, Ordering::Release);
     }
+}
+
+/// What is done with it is done on this thread too. Nobody there to hear it is fine.
+pub(super) fn answer<T>(context: &SessionContext, reply: &Sender<T>, answer: T) {
+    context.answer(|| {
+        let _ = reply.send_blocking(answer);
+    });
 }
 
 fn number(status: TransactionStatus) -> u8 {

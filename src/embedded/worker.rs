@@ -13,6 +13,7 @@ use crate::embedded::dialect::{Names, Parsed, Plan, Script, Translated, translat
 use crate::embedded::error::respond;
 use crate::embedded::portal::{Batch, Begun, Portal, PreparedStatement, Source};
 use crate::embedded::schema::SqliteSchema;
+use crate::embedded::thread::answer;
 use crate::embedded::transaction::{Intent, Transaction};
 use crate::embedded::value;
 use crate::embedded::{context, lock, sequences};
@@ -194,8 +195,7 @@ impl<'c> Worker<'c> {
             self.portals.insert(id, portal);
         }
         tell(self);
-        // Nobody there to hear it is fine.
-        let _ = reply.send_blocking(Batch { events, end });
+        answer(&self.facts.info.context, &reply, Batch { events, end });
     }
 
     /// True at the end.

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use async_channel::Receiver;
@@ -14,6 +14,7 @@ use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::notifications::{Hub, Mailbox, Notification, Subscriber};
 use crate::server::rows::{Column, RowFormat};
 use crate::server::settings::{Registry, Scope, Setting};
+use crate::server::stand_in::{Place, StandIn};
 
 /// A session's settings and its part in LISTEN and NOTIFY. Cheap to clone; all clones are the
 /// same session's.
@@ -35,6 +36,8 @@ struct Inner {
     changed: AtomicBool,
     /// Statements are to be forgotten.
     forgets: AtomicBool,
+    /// Who can go on with the session on another thread than its task's.
+    stand_in: Place,
 }
 
 struct State {
@@ -66,6 +69,7 @@ impl SessionContext {
             state: Mutex::new(state),
             changed: AtomicBool::new(false),
             forgets: AtomicBool::new(false),
+            stand_in: Place::default(),
         };
         (Self(Arc::new(inner)), woken)
     }
@@ -73,6 +77,20 @@ impl SessionContext {
     fn state(&self) -> MutexGuard<'_, State> {
         // Whole between any two of its operations.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_stand_in(&self, stand_in: Weak<dyn StandIn>) {
+        self.0.stand_in.take(stand_in);
+    }
+
+    /// Does `answer`, which gives the session something it waits for. What the session does with
+    /// that is done before this returns, on this thread if that can be: an engine with threads of
+    /// its own spares the session two changes of threads for each piece of a result, which is
+    /// encrypted and written while the caches have it.
+    ///
+    /// The session's methods may be called meanwhile, so no lock may be held that they take.
+    pub fn answer(&self, answer: impl FnOnce()) {
+        self.0.stand_in.answer(answer);
     }
 
     /// The value of a setting as SHOW gives it; names have no case.

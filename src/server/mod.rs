@@ -17,6 +17,7 @@ mod rows;
 mod savepoints;
 mod session;
 mod settings;
+mod stand_in;
 mod value;
 
 #[cfg(feature = "sqlite")]
@@ -42,4 +43,5 @@ pub(crate) use session::frontend;
 pub(crate) use session::newcomer;
 pub use session::{QuerySession, StatementTimer, Turn};
 pub use settings::{Scope, Setting};
+pub(crate) use stand_in::StandIn;
 pub use value::{Interval, Value};

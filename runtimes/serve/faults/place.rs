@@ -51,6 +51,14 @@ impl Runtime for Scripted {
         drop(::tokio::spawn(task));
     }
 
+    fn elsewhere() -> Option<impl Fn(&mut dyn FnMut()) + Send + Sync + 'static> {
+        let runtime = ::tokio::runtime::Handle::current();
+        Some(move |poll: &mut dyn FnMut()| {
+            let _entered = runtime.enter();
+            poll();
+        })
+    }
+
     type Tcp = Arrivals;
 
     #[cfg(unix)]

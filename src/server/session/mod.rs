@@ -195,6 +195,10 @@ impl<S: DatabaseSession> QuerySession<S> {
         })
     }
 
+    pub(crate) fn context(&self) -> &SessionContext {
+        &self.core.context
+    }
+
     /// Takes bytes from the client.
     pub fn handle_input(&mut self, bytes: &[u8]) {
         self.input.extend_from_slice(bytes);
