@@ -125,16 +125,16 @@ fn strict(
 
 /// Most functions have few arguments, and are called for each row.
 fn with_arguments<T>(context: &Context<'_>, function: impl FnOnce(&[ValueRef<'_>]) -> T) -> T {
-    let mut few = [ValueRef::Null; 4];
-    match few.get_mut(..context.len()) {
-        Some(arguments) => {
-            for (i, argument) in arguments.iter_mut().enumerate() {
-                *argument = context.get_raw(i);
-            }
-            function(arguments)
-        }
+    let count = context.len();
+    // Made where they stay: to move them costs more than to read them.
+    let few: [_; 4] = std::array::from_fn(|i| match i < count {
+        true => context.get_raw(i),
+        false => ValueRef::Null,
+    });
+    match few.get(..count) {
+        Some(arguments) => function(arguments),
         None => {
-            let all: Vec<_> = (0..context.len()).map(|i| context.get_raw(i)).collect();
+            let all: Vec<_> = (0..count).map(|i| context.get_raw(i)).collect();
             function(&all)
         }
     }
