@@ -28,6 +28,8 @@ pub(super) trait Carriable: Future<Output = ()> + Send + 'static {}
 
 impl<F: Future<Output = ()> + Send + 'static> Carriable for F {}
 
+type Slot<'a, F> = MutexGuard<'a, Option<Pin<Box<F>>>>;
+
 struct Shared<P, F> {
     /// None at its end.
     future: Mutex<Option<Pin<Box<F>>>>,
@@ -57,7 +59,8 @@ impl<P: Poller, F: Carriable> Future for Carried<P, F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         self.0.task().clone_from(cx.waker());
-        self.0.poll()
+        // Whoever polls it in the meantime is about to be done.
+        self.0.poll(self.0.future())
     }
 }
 
@@ -68,7 +71,7 @@ impl<P: Poller, F: Carriable> Drop for Carried<P, F> {
 }
 
 impl<P, F> Shared<P, F> {
-    fn future(&self) -> MutexGuard<'_, Option<Pin<Box<F>>>> {
+    fn future(&self) -> Slot<'_, F> {
         self.future.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -83,9 +86,7 @@ impl<P, F> Shared<P, F> {
 }
 
 impl<P: Poller, F: Carriable> Shared<P, F> {
-    /// By one thread at a time; another waits for as long as a poll takes.
-    fn poll(self: &Arc<Self>) -> Poll<()> {
-        let mut slot = self.future();
+    fn poll(self: &Arc<Self>, mut slot: Slot<'_, F>) -> Poll<()> {
         let Some(future) = slot.as_mut() else {
             return Poll::Ready(());
         };
@@ -125,7 +126,9 @@ impl<P: Poller, F: Carriable> StandIn for Shared<P, F> {
             return;
         }
         (self.poller)(&mut || {
-            if self.poll().is_ready() {
+            // Its task may still be about to wait for the answer.
+            let free = self.future.try_lock();
+            if free.map_or(true, |slot| self.poll(slot).is_ready()) {
                 self.wake_task();
             }
         });

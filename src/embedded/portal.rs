@@ -38,6 +38,8 @@ pub(super) struct PreparedStatement {
 
 /// What a portal runs.
 pub(super) enum Source {
+    /// A simple query that nobody has looked at.
+    Text(String),
     /// A simple query: its statements from `next` on.
     Script {
         script: Script,

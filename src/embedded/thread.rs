@@ -8,7 +8,7 @@ use async_channel::{Receiver, Sender};
 use rusqlite::{Connection, InterruptHandle};
 
 use crate::embedded::catalog::Facts;
-use crate::embedded::dialect::{Plan, Script};
+use crate::embedded::dialect::Plan;
 use crate::embedded::error::respond;
 use crate::embedded::functions::{self, Alarm};
 use crate::embedded::place::Opening;
@@ -41,15 +41,19 @@ enum Command {
     Close(u64),
     Cursor(String, Sender<Option<Vec<Column>>>),
     CopyIn(u64, CopyRows, Sender<Result<(), ErrorResponse>>),
-    Next(u64, u64),
-    Open(u64, Source, Sender<Batch>),
+    Next(u64, u64, Option<Box<Unopened>>),
     Prepare(
         String,
         Vec<Option<Type>>,
         Sender<Result<PreparedStatement, ErrorResponse>>,
     ),
-    Query(u64, String, Sender<Batch>),
     Sync(Sender<Result<(), ErrorResponse>>),
+}
+
+/// A portal that its thread does not know: it goes with the first that is asked of it.
+struct Unopened {
+    source: Source,
+    reply: Sender<Batch>,
 }
 
 struct Start {
@@ -165,17 +169,18 @@ impl EmbeddedSession {
         sent.map_err(|_| self.activity.lost())
     }
 
-    fn portal(&self) -> (EmbeddedPortal, Sender<Batch>) {
+    fn portal(&self, source: Source) -> Result<EmbeddedPortal, ErrorResponse> {
+        self.start()?;
         let (reply, replies) = async_channel::bounded(1);
-        let portal = EmbeddedPortal {
+        Ok(EmbeddedPortal {
             id: self.next_portal.fetch_add(1, Ordering::Relaxed),
+            unopened: Some(Box::new(Unopened { source, reply })),
             commands: self.commands.clone(),
             activity: Arc::clone(&self.activity),
             replies,
             events: VecDeque::new(),
             end: None,
-        };
-        (portal, reply)
+        })
     }
 }
 
@@ -253,23 +258,17 @@ fn work(start: Start, activity: &Activity) {
                 tell(&worker);
                 answer(&context, &reply, taken);
             }
-            Command::Next(id, rows) => worker.next(id, rows, &tell),
-            Command::Open(id, source, reply) => worker.open(id, Running::new(source, reply)),
+            Command::Next(id, rows, unopened) => {
+                if let Some(unopened) = unopened {
+                    let Unopened { source, reply } = *unopened;
+                    worker.open(id, Running::new(source, reply));
+                }
+                worker.next(id, rows, &tell);
+            }
             Command::Prepare(sql, declared, reply) => {
                 let prepared = worker.prepare(&sql, declared);
                 tell(&worker);
                 answer(&context, &reply, prepared);
-            }
-            Command::Query(id, sql, reply) => {
-                let source = match Script::parse(&sql) {
-                    Ok(script) => Source::Script {
-                        script,
-                        next: 0,
-                        any: false,
-                    },
-                    Err(error) => Source::Failed(Some(error)),
-                };
-                worker.open(id, Running::new(source, reply));
             }
             Command::Sync(reply) => {
                 let synced = worker.sync();
@@ -317,10 +316,7 @@ impl DatabaseSession for EmbeddedSession {
     type Portal = EmbeddedPortal;
 
     async fn query(&mut self, sql: &str) -> Result<EmbeddedPortal, ErrorResponse> {
-        let (portal, reply) = self.portal();
-        self.tell(Command::Query(portal.id, sql.to_owned(), reply))
-            .await?;
-        Ok(portal)
+        self.portal(Source::Text(sql.to_owned()))
     }
 
     async fn prepare(
@@ -354,14 +350,11 @@ impl DatabaseSession for EmbeddedSession {
         parameters: Vec<Value<'static>>,
         format: RowFormat,
     ) -> Result<EmbeddedPortal, ErrorResponse> {
-        let (portal, reply) = self.portal();
-        let source = Source::Bound {
+        self.portal(Source::Bound {
             statement: Arc::clone(&statement.prepared),
             parameters: Some(parameters),
             format,
-        };
-        self.tell(Command::Open(portal.id, source, reply)).await?;
-        Ok(portal)
+        })
     }
 
     async fn sync(&mut self) -> Result<(), ErrorResponse> {
@@ -409,6 +402,8 @@ impl DatabaseSession for EmbeddedSession {
 /// The results of a query, as its thread produces them.
 pub struct EmbeddedPortal {
     id: u64,
+    /// Until its thread knows of it.
+    unopened: Option<Box<Unopened>>,
     commands: Sender<Command>,
     activity: Arc<Activity>,
     replies: Receiver<Batch>,
@@ -434,7 +429,7 @@ impl Portal for EmbeddedPortal {
                 return end.clone().map(|()| None);
             }
             self.commands
-                .send(Command::Next(self.id, rows))
+                .send(Command::Next(self.id, rows, self.unopened.take()))
                 .await
                 .map_err(|_| self.activity.lost())?;
             let batch = self
@@ -463,7 +458,7 @@ impl Portal for EmbeddedPortal {
 
 impl Drop for EmbeddedPortal {
     fn drop(&mut self) {
-        if self.end.is_none() {
+        if self.end.is_none() && self.unopened.is_none() {
             // Without a thread there is nothing to close.
             let _ = self.commands.try_send(Command::Close(self.id));
         }

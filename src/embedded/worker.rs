@@ -234,6 +234,14 @@ impl<'c> Worker<'c> {
                 self.end_single(copying.together)?;
             }
             let begun = match &mut portal.source {
+                Source::Text(sql) => {
+                    portal.source = Source::Script {
+                        script: Script::parse(sql)?,
+                        next: 0,
+                        any: false,
+                    };
+                    continue;
+                }
                 Source::Failed(error) => {
                     return error.take().map_or(Ok(true), Err);
                 }
