@@ -1,5 +1,6 @@
 //! The loop that serves connections until it is told to stop.
 
+mod carried;
 #[cfg(all(
     test,
     feature = "tokio",
@@ -8,8 +9,6 @@
     any(feature = "aws-lc-rs", feature = "ring")
 ))]
 mod faults;
-
-mod carried;
 
 use core::future::{Future, pending, poll_fn};
 use core::panic::AssertUnwindSafe;
@@ -22,8 +21,7 @@ use std::time::{Duration, Instant};
 use async_channel::{Receiver, Sender};
 use futures_io::{AsyncRead, AsyncWrite};
 
-use carried::Carried;
-
+use self::carried::Carried;
 use super::accept::{accept_since, poll_send};
 use super::listen::{self, Bound, Listeners};
 use super::stream::Stream;

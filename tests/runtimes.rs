@@ -22,6 +22,7 @@ use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use ::tokio::sync::{mpsc, oneshot};
 use common::raw::{self, Raw, cancel, query, startup};
 use common::{Certs, PATIENCE, Runtime, Server, embedded, psql};
 use pgtls::server::{
@@ -65,6 +66,7 @@ on_each_runtime! {
     stopping_interrupts_what_does_not_end_within_the_grace_time
     stopping_does_not_wait_for_a_client_that_reads_nothing
     a_panic_in_a_database_ends_one_session_only
+    an_engines_thread_sends_what_it_made
     unix_sockets_are_served_beside_tcp
     both_families_are_served
 }
@@ -402,6 +404,115 @@ fn a_panic_in_a_database_ends_one_session_only(on: Runtime) {
     client.send(&startup(&[("user", "panic")]));
     assert_eq!(client.story(), "R E(FATAL XX000: internal error) end");
     assert_eq!(ask(&mut bystander, "fine"), "Z(I)");
+}
+
+/// A database whose sessions have a thread each.
+struct Threaded;
+
+/// The thread sends `()` for each of those.
+type Asks = mpsc::UnboundedSender<oneshot::Sender<()>>;
+
+struct Engine(Asks);
+
+/// Where it was asked to go on: in the engine's thread, or elsewhere.
+struct Pieces {
+    asks: Asks,
+    left: usize,
+    here: usize,
+    panics: bool,
+}
+
+fn is_engines_thread() -> bool {
+    std::thread::current().name() == Some("engine")
+}
+
+impl Database for Threaded {
+    type Session = Engine;
+    async fn connect(&self, client: Client<'_>) -> Result<Engine, ErrorResponse> {
+        let (asks, mut asked) = mpsc::unbounded_channel::<oneshot::Sender<()>>();
+        let context = client.context;
+        std::thread::Builder::new()
+            .name("engine".into())
+            .spawn(move || {
+                while let Some(reply) = asked.blocking_recv() {
+                    // Not while the session is still about to wait for it.
+                    std::thread::sleep(Duration::from_millis(1));
+                    context.answer(|| reply.send(()).unwrap());
+                }
+            })
+            .unwrap();
+        Ok(Engine(asks))
+    }
+}
+
+impl DatabaseSession for Engine {
+    type Statement = ();
+    type Portal = Pieces;
+    async fn prepare(
+        &mut self,
+        _: &str,
+        _: &[Option<Type>],
+    ) -> Result<Prepared<()>, ErrorResponse> {
+        Ok(Prepared::new(()))
+    }
+    async fn bind(
+        &mut self,
+        (): &(),
+        _: Vec<Value<'static>>,
+        _: RowFormat,
+    ) -> Result<Pieces, ErrorResponse> {
+        self.query("").await
+    }
+    async fn query(&mut self, sql: &str) -> Result<Pieces, ErrorResponse> {
+        Ok(Pieces {
+            asks: self.0.clone(),
+            left: 50,
+            here: 0,
+            panics: sql == "panic",
+        })
+    }
+    fn transaction_status(&self) -> TransactionStatus {
+        TransactionStatus::Idle
+    }
+}
+
+impl Portal for Pieces {
+    async fn next(&mut self, _: u64) -> Result<Option<Event>, ErrorResponse> {
+        self.here += usize::from(is_engines_thread());
+        assert!(!self.panics || self.here < 10, "on purpose");
+        if self.left == 0 {
+            return Ok(None);
+        }
+        let (reply, answer) = oneshot::channel();
+        self.asks.send(reply).unwrap();
+        answer.await.unwrap();
+        self.left -= 1;
+        Ok(Some(if self.left == 0 {
+            Event::Complete(self.here.to_string())
+        } else {
+            Event::Notice(ErrorResponse::notice("a piece"))
+        }))
+    }
+}
+
+fn an_engines_thread_sends_what_it_made(on: Runtime) {
+    let server = Server::start_on(on, PgServerBuilder::new(), Threaded);
+    let mut client = Raw::plain(&server);
+    client.log_in();
+    let can = !matches!(format!("{on:?}").as_str(), "Blocking");
+    for _ in 0..2 {
+        let said = ask(&mut client, "go on");
+        let (_, tag) = said.rsplit_once("C(").unwrap();
+        let here: usize = tag.split(')').next().unwrap().parse().unwrap();
+        assert!(if can { here > 25 } else { here == 0 }, "{here} of 50");
+    }
+    if can {
+        // A panic in the engine's thread is the session's own, and ends neither.
+        assert!(ask(&mut client, "panic").ends_with("E(FATAL XX000: internal error) end"));
+    }
+    let mut other = Raw::plain(&server);
+    other.log_in();
+    assert!(ask(&mut other, "go on").ends_with("Z(I)"));
 }
 
 #[cfg(unix)]
