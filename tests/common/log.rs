@@ -1,7 +1,9 @@
 //! What is logged on this thread.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use tracing::Dispatch;
 
 #[derive(Clone, Default)]
 struct Buffer(Arc<Mutex<Vec<u8>>>);
@@ -17,8 +19,16 @@ impl Write for Buffer {
     }
 }
 
+/// With a single subscriber, whether an event is of interest is settled once and for all by the
+/// thread that meets it first, be it one that logs nothing. With two, the subscribers are asked.
+static ANOTHER: LazyLock<Dispatch> = LazyLock::new(|| {
+    let subscriber = tracing_subscriber::fmt().with_writer(io::sink);
+    Dispatch::new(subscriber.finish())
+});
+
 /// The result, and the lines that were logged meanwhile.
 pub fn logged<T>(f: impl FnOnce() -> T) -> (T, String) {
+    LazyLock::force(&ANOTHER);
     let buffer = Buffer::default();
     let writer = buffer.clone();
     let subscriber = tracing_subscriber::fmt()

@@ -1,4 +1,5 @@
-//! What PostgreSQL 18 does with a connection up to AuthenticationOk, as tables.
+//! What PostgreSQL 18 does with a connection up to AuthenticationOk, as tables; and what has
+//! gone wrong in front doors before.
 //!
 //! Every case is fed whole, byte by byte, and at every two-way split, with the outcome stated.
 #![allow(
@@ -7,7 +8,17 @@
     reason = "tests fail on surprises"
 )]
 
+#[cfg(all(
+    feature = "tokio",
+    feature = "sqlite",
+    feature = "certificates",
+    any(feature = "aws-lc-rs", feature = "ring")
+))]
+#[path = "../common/mod.rs"]
+mod common;
 mod packets;
+#[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]
+mod pitfalls;
 mod plain;
 mod story;
 #[cfg(all(feature = "certificates", any(feature = "aws-lc-rs", feature = "ring")))]

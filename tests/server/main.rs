@@ -14,6 +14,8 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod life;
+mod limits;
+mod proxy;
 mod slow;
 
 use std::io::Read;

@@ -1,0 +1,29 @@
+//! The embedded database as its clients see it, subject by subject, in one program: to link each
+//! would take longer than to run it.
+#![cfg(all(
+    feature = "tokio",
+    feature = "sqlite",
+    feature = "certificates",
+    any(feature = "aws-lc-rs", feature = "ring")
+))]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::unwrap_used,
+    reason = "tests take their time and fail on surprises"
+)]
+
+mod advisory;
+mod aggregates;
+mod alter;
+mod commands;
+#[path = "../common/mod.rs"]
+mod common;
+mod concurrency;
+mod cursors;
+mod dialect;
+mod enums;
+mod functions;
+mod patterns;
+mod queries;
+mod sequences;
+mod violations;

@@ -1,0 +1,320 @@
+//! Queries of the embedded database, compared with what PostgreSQL 15 answers.
+
+use crate::common::sql::{check, on_empty, plain, with_client};
+
+#[test]
+fn merged_columns_come_first_and_mean_the_side_that_is_there() {
+    on_empty(&[
+        (
+            "create table a(k int, id int, x text, arr int[]); \
+             create table b(y text, id int, k int); create table c(id bigint, z text)",
+            "",
+        ),
+        (
+            "insert into a values (1, 1, 'a1', '{1,2}'), (2, 2, 'a2', '{3}'), (3, 3, 'a3', null)",
+            "",
+        ),
+        (
+            "insert into b values ('b1', 1, 1), ('b2', 2, 9), ('b4', 4, 4)",
+            "",
+        ),
+        ("insert into c values (1, 'c1'), (2, 'c2'), (5, 'c5')", ""),
+        (
+            "select * from a join b using (id) order by 1",
+            "1|1|a1|{1,2}|b1|1;2|2|a2|{3}|b2|9",
+        ),
+        ("select * from a natural join b", "1|1|a1|{1,2}|b1"),
+        ("select * from a join b using (id, k)", "1|1|a1|{1,2}|b1"),
+        (
+            "select id, a.id, b.id from a right join b using (id) order by 1",
+            "1|1|1;2|2|2;4|∅|4",
+        ),
+        (
+            "select id, a.id, b.id from a full join b using (id) order by 1",
+            "1|1|1;2|2|2;3|3|∅;4|∅|4",
+        ),
+        (
+            "select id, x, y, z from a full join b using (id) full join c using (id) order by id",
+            "1|a1|b1|c1;2|a2|b2|c2;3|a3|∅|∅;4|∅|b4|∅;5|∅|∅|c5",
+        ),
+        (
+            "select pg_typeof(id) from a join c using (id) limit 1",
+            "bigint",
+        ),
+        (
+            "select a.*, b.y from a join b using (id) where id = 1",
+            "1|1|a1|{1,2}|b1",
+        ),
+        (
+            "select id, count(*) from a left join b using (id) group by id order by id",
+            "1|1;2|1;3|1",
+        ),
+        (
+            "select id, unnest(arr) from a join b using (id)",
+            "1|1;1|2;2|3",
+        ),
+        ("select * from a join b using (nope)", "42703"),
+        ("select id from a, b", "42702"),
+        (
+            "select id from a, b join c using (id) where a.id = 1",
+            "42702",
+        ),
+    ]);
+}
+
+#[test]
+fn functions_that_give_rows_stand_in_lists_and_in_from() {
+    on_empty(&[
+        ("select unnest(array[1, 2]) * 10", "10;20"),
+        (
+            "select unnest(array[1, 2]), upper(unnest(array['x', 'y', 'z']))",
+            "1|X;2|Y;∅|Z",
+        ),
+        (
+            "select (information_schema._pg_expandarray(array[7, 8])).n, \
+             (information_schema._pg_expandarray(array[7, 8])).x",
+            "1|7;2|8",
+        ),
+        (
+            "select information_schema._pg_expandarray('{5,6}'::int[])",
+            "(5,1);(6,2)",
+        ),
+        (
+            "select x, n from information_schema._pg_expandarray('{5,6}'::int[])",
+            "5|1;6|2",
+        ),
+        (
+            "select (r.k).x, (r.k).n from (select information_schema._pg_expandarray(array[9]) as k) r",
+            "9|1",
+        ),
+        (
+            "select * from unnest(array['x', 'y']) with ordinality as t(v, n) order by n desc",
+            "y|2;x|1",
+        ),
+        (
+            "select e ->> 'a' from jsonb_array_elements('[{\"a\": 1}, {\"a\": \"two\"}]') e",
+            "1;two",
+        ),
+        (
+            "select value from jsonb_array_elements('[1, \"x\", null, {\"a\": [1,2]}, 1.50]')",
+            "1;\"x\";null;{\"a\": [1, 2]};1.50",
+        ),
+        (
+            "select value from jsonb_array_elements_text('[\"x\\u00e4\", null, [1], 1.50]')",
+            "xä;∅;[1];1.50",
+        ),
+        (
+            "select * from jsonb_each('{\"a\": 1, \"b\": {\"c\": 2}}')",
+            "a|1;b|{\"c\": 2}",
+        ),
+        (
+            "select * from json_each_text('{\"a\": null, \"d\": \"e\"}')",
+            "a|∅;d|e",
+        ),
+        (
+            "select k from jsonb_object_keys('{\"a\": 1, \"b\": 2}') k",
+            "a;b",
+        ),
+        ("select jsonb_array_elements('{\"a\": 1}')", "22023"),
+        ("select regexp_split_to_table('a1b22c', '[0-9]+')", "a;b;c"),
+        ("select string_to_table('a,b,,c', ',')", "a;b;;c"),
+        (
+            "select case when true then generate_series(1, 2) end",
+            "0A000",
+        ),
+        ("select sum(unnest(array[1, 2]))", "0A000"),
+        ("select 1 where generate_series(1, 2) > 1", "0A000"),
+    ]);
+}
+
+/// What a driver needs to change a row where it stands.
+#[test]
+fn columns_tell_which_table_they_are_from() {
+    with_client(&plain(), async |client| {
+        check(
+            &client,
+            &[("create table a(k int, x text); create table b(k int); create view v as select x from a", "")],
+        )
+        .await;
+        let oid = |name: &'static str| {
+            let client = &client;
+            async move {
+                let sql = "select oid from pg_class where relname = $1";
+                client
+                    .query_one(sql, &[&name])
+                    .await
+                    .unwrap()
+                    .get::<_, u32>(0)
+            }
+        };
+        let (a, b, v) = (oid("a").await, oid("b").await, oid("v").await);
+        for (sql, expected) in [
+            ("select * from a", vec![(a, 1), (a, 2)]),
+            (
+                "select x, 1 as n, a.k, upper(x) from a",
+                vec![(a, 2), (0, 0), (a, 1), (0, 0)],
+            ),
+            (
+                "select t.* from (select x as y, k + 1 from a) t",
+                vec![(a, 2), (0, 0)],
+            ),
+            ("with c as (select k from a) select k from c", vec![(a, 1)]),
+            (
+                "select a.k, b.k from a join b on a.k = b.k",
+                vec![(a, 1), (b, 1)],
+            ),
+            ("select k from a join b using (k)", vec![(0, 0)]),
+            ("select x from v", vec![(v, 1)]),
+            ("select k from a union select k from b", vec![(0, 0)]),
+            (
+                "insert into a values (1, 'x') returning x, k",
+                vec![(a, 2), (a, 1)],
+            ),
+        ] {
+            let statement = client.prepare(sql).await.unwrap();
+            let found: Vec<(u32, i16)> = statement
+                .columns()
+                .iter()
+                .map(|c| (c.table_oid().unwrap_or(0), c.column_id().unwrap_or(0)))
+                .collect();
+            assert_eq!(found, expected, "{sql}");
+        }
+    });
+}
+
+#[test]
+fn the_first_of_each_kind() {
+    on_empty(&[
+        ("create table t(k int, v int, n text unique)", ""),
+        (
+            "insert into t values (1, 1, 'a'), (1, 9, 'b'), (2, 5, 'c'), (null, 3, 'd')",
+            "",
+        ),
+        (
+            "select distinct on (k) k, v from t order by k, v desc",
+            "1|9;2|5;∅|3",
+        ),
+        (
+            "select distinct on (k) v from t order by k desc, v limit 2",
+            "3;5",
+        ),
+        (
+            "select distinct on (k % 2) k % 2 as p, sum(v) from t group by k order by k % 2, sum(v)",
+            "0|5;1|10;∅|3",
+        ),
+        (
+            "select distinct on (2) v, k from t order by 2, 1",
+            "1|1;5|2;3|∅",
+        ),
+        ("select distinct on (k) k from t order by v", "42P10"),
+        (
+            "select count(*) from (select distinct on (k) * from t) x",
+            "3",
+        ),
+        (
+            "insert into t values (7, 7, 'a') on conflict on constraint t_n_key do update set v = 70 returning k, v",
+            "1|70",
+        ),
+        (
+            "insert into t values (7, 7, 'a') on conflict on constraint nope do nothing",
+            "42704",
+        ),
+        ("explain (format json) select 1", "0A000"),
+    ]);
+}
+
+#[test]
+fn json_is_spaced_as_in_postgresql() {
+    on_empty(&[
+        (
+            "select jsonb_build_object('a', 1, 'b', array[1,2], 'c', null), json_build_object('k', 'v', 'n', 1)",
+            "{\"a\": 1, \"b\": [1, 2], \"c\": null}|{\"k\" : \"v\", \"n\" : 1}",
+        ),
+        (
+            "select json_build_array(1, 'x', null, true), jsonb_build_array(1.50, '{\"x\":1}'::jsonb)",
+            "[1, \"x\", null, true]|[1.50, {\"x\": 1}]",
+        ),
+        ("select json_build_object(null, 1)", "22023"),
+        (
+            "select json_agg(x order by x desc), jsonb_agg(x) filter (where x > 1), json_agg(x) filter (where x > 9) from generate_series(1, 3) x",
+            "[3, 2, 1]|[2, 3]|∅",
+        ),
+        (
+            "select json_object_agg(k, v) from (values ('a', 1), ('b', null)) t(k, v)",
+            "{ \"a\" : 1, \"b\" : null }",
+        ),
+    ]);
+}
+
+#[test]
+fn jsonb_and_arrays_contain_change_and_lead_somewhere() {
+    on_empty(&[
+        (
+            "select '{\"a\": 1, \"b\": [1, 2, {\"c\": 3}]}'::jsonb @> '{\"b\": [{\"c\": 3.0}]}', \
+             '{\"a\": 1}'::jsonb @> '{\"a\": 2}', '[1,2,[1,3]]'::jsonb @> '[[3]]', '[1,2]'::jsonb @> '1', \
+             '1'::jsonb @> '[1]', '{\"a\": 1}'::jsonb <@ '{\"a\": 1, \"b\": 2}', '[1]'::jsonb @> '[1,1]', \
+             '\"\\u00e4\"'::jsonb @> '\"ä\"'",
+            "t|f|t|t|f|t|t|t",
+        ),
+        (
+            "select '{\"a\": 1}'::jsonb ? 'a', '[\"a\",\"b\"]'::jsonb ? 'b', '{\"a\": 1}'::jsonb ? 'z'",
+            "t|t|f",
+        ),
+        (
+            "select x #> '{a,b}', x #>> '{a,b,1}', x #>> '{a,b,2}', x #> '{a,b,-3}', x #> '{z}' \
+             from (select '{\"a\": {\"b\": [1, \"t\", null]}}'::jsonb as x) t",
+            "[1, \"t\", null]|t|∅|1|∅",
+        ),
+        (
+            "select '{\"a\": 1}'::jsonb || '{\"a\": {\"x\": 2}}', '[1]'::jsonb || '2', '1'::jsonb || '2'",
+            "{\"a\": {\"x\": 2}}|[1, 2]|[1, 2]",
+        ),
+        (
+            "select '{\"a\": 1, \"b\": 2}'::jsonb - 'a', '[\"a\",\"b\"]'::jsonb - 'a', '[1,2,3]'::jsonb - (-1)",
+            "{\"b\": 2}|[\"b\"]|[1, 2]",
+        ),
+        ("select '{\"a\": 1}'::jsonb - 1", "22023"),
+        (
+            "select jsonb_set('{\"a\": {\"b\": 1}}', '{a,b}', '2'), jsonb_set('{\"a\": 1}', '{x}', '1', false), \
+             jsonb_set('[1,2]', '{9}', '3'), jsonb_set('{\"a\": 1}', '{x,y}', '1')",
+            "{\"a\": {\"b\": 2}}|{\"a\": 1}|[1, 2, 3]|{\"a\": 1}",
+        ),
+        (
+            "select array[1,2,3] @> array[2], array[2] <@ array[1,2], array[1,2] && array[2,3], \
+             array['a'] && array['b'], '{1,null}'::int[] @> '{null}'::int[], array[1] @> '{}'",
+            "t|t|t|f|f|t",
+        ),
+        ("select array[1] @> array['a']", "42883"),
+        ("create table t(id int, meta jsonb default '{}')", ""),
+        (
+            "insert into t values (1, '{\"tier\": \"gold\", \"n\": 1}'), (2, '{}')",
+            "",
+        ),
+        ("select id from t where meta @> '{\"tier\": \"gold\"}'", "1"),
+        (
+            "update t set meta = meta - 'n' || '{\"x\": [1]}' where meta ? 'tier' returning meta",
+            "{\"tier\": \"gold\", \"x\": [1]}",
+        ),
+    ]);
+}
+
+#[test]
+fn lists_of_values_and_queries_in_parentheses_are_ordered_and_cut() {
+    on_empty(&[
+        (
+            "values (1, 'a'), (3, null), (2, 'b') order by 1 desc",
+            "3|∅;2|b;1|a",
+        ),
+        ("values (1), (3), (2) order by column1 limit 2", "1;2"),
+        ("values (1), (2) offset 1", "2"),
+        (
+            "(select 1 as x union select 2 order by 1 desc limit 1) order by x limit 5",
+            "2",
+        ),
+        ("((values (2), (1)) order by 1) limit 1", "1"),
+        (
+            "select * from (values (1), (2) order by 1 desc limit 1) v",
+            "2",
+        ),
+    ]);
+}
