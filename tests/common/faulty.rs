@@ -144,7 +144,7 @@ impl AsyncWrite for Faulty {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let all: Vec<u8> = bufs.iter().flat_map(|b| b.iter().copied()).collect();
+        let all = bufs.iter().map(|b| &**b).collect::<Vec<_>>().concat();
         self.poll_write(cx, &all)
     }
 

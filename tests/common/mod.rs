@@ -18,7 +18,7 @@ pub mod talk;
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -255,10 +255,20 @@ pub fn run(command: &mut Command) -> Said {
     }
 }
 
+/// Debian's `psql` is a script that looks for the latest there is, which takes longer than to run it.
+static PSQL: LazyLock<PathBuf> = LazyLock::new(|| {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter();
+    let programs = versions
+        .flatten()
+        .map(|v| v.unwrap().path().join("bin/psql"));
+    let there = programs.filter(|program| program.exists());
+    there.max().unwrap_or_else(|| "psql".into())
+});
+
 /// psql, knowing of no certificates but those it is given.
 pub fn psql(server: &Server, options: &str, commands: &[&str]) -> Said {
     let port = server.port();
-    let mut psql = Command::new("psql");
+    let mut psql = Command::new(&*PSQL);
     psql.arg("-X")
         .arg("-At")
         .arg(format!(
