@@ -101,6 +101,9 @@ pub(super) fn parse(text: &str, ty: &Ty) -> Result<Value, Fault> {
             }
             Value::Integer(n)
         }
+        Type::REGTYPE if !text.bytes().all(|b| b.is_ascii_digit()) => {
+            Value::Integer(types::named(text)?.kind.oid().into())
+        }
         _ if is_oid(kind) => {
             let n: i64 = text.trim().parse().map_err(|_| syntax(kind, text))?;
             // −1 means the highest, as in C.
@@ -291,6 +294,10 @@ pub(super) fn show(value: ValueRef<'_>, kind: &Type) -> Result<String, Fault> {
         (_, ValueRef::Null) => String::new(),
         (kind, ValueRef::Integer(n)) if enums::is_enum(kind) => {
             enums::label(kind, n).ok_or_else(|| syntax(kind, &n.to_string()))?
+        }
+        (&Type::REGTYPE, ValueRef::Integer(n)) => {
+            let known = u32::try_from(n).ok().and_then(types::from_oid);
+            known.map_or_else(|| n.to_string(), |kind| types::show(&kind, -1))
         }
         (_, ValueRef::Integer(n)) => n.to_string(),
         (_, ValueRef::Real(x)) => show_float(x, false),

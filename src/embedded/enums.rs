@@ -15,6 +15,8 @@ pub(super) const TYPES: &str = "pgtls_enum";
 pub(super) const LABELS: &str = "pgtls_enum_label";
 /// The first number of a type.
 pub(super) const FIRST_OID: u32 = 500_016_384;
+/// How far the number of an array is from its elements'.
+const ARRAYS: u32 = 1 << 30;
 /// Between two labels.
 pub(super) const GAP: i64 = 1 << 32;
 
@@ -74,6 +76,20 @@ pub(super) fn by_name(name: &str) -> Option<Enum> {
     ENUMS.with_borrow(|all| all.iter().find(|e| e.kind.name() == name).cloned())
 }
 
+/// The array of a type. Its values have labels, as they are shown.
+pub(super) fn array_of(kind: &Type) -> Option<Type> {
+    let oid = kind.oid().checked_add(ARRAYS)?;
+    is_enum(kind).then(|| {
+        let name = format!("_{}", kind.name());
+        Type::new(name, oid, Kind::Array(kind.clone()), "public".into())
+    })
+}
+
+/// The array of that number.
+pub(super) fn array_by_oid(oid: u32) -> Option<Type> {
+    array_of(&by_oid(oid.checked_sub(ARRAYS)?)?)
+}
+
 /// By a name as it is written: `mood`, `public."Mood"`.
 pub(super) fn written(text: &str) -> Option<Type> {
     let text = text.trim();
@@ -85,7 +101,11 @@ pub(super) fn written(text: &str) -> Option<Type> {
         Some(quoted) => quoted.replace("\"\"", "\""),
         None => text.to_lowercase(),
     };
-    by_name(&name).map(|e| e.kind)
+    match by_name(&name) {
+        Some(found) => Some(found.kind),
+        // The name of an array's type.
+        None => array_of(&by_name(name.strip_prefix('_')?)?.kind),
+    }
 }
 
 /// The number of a label.

@@ -136,7 +136,11 @@ pub(super) fn compute(op: char, a: &BigDecimal, b: &BigDecimal) -> Result<BigDec
     checked(match op {
         '+' => a + b,
         '-' => a - b,
-        '*' => a * b,
+        // A product has the digits of both, be it zero.
+        '*' => {
+            let scale = a.fractional_digit_count() + b.fractional_digit_count();
+            (a * b).with_scale(scale)
+        }
         '/' => divide(a, b)?,
         _ if b.is_zero() => return Err(division_by_zero()),
         _ => a - &truncate(&(a / b), 0) * b,

@@ -117,8 +117,10 @@ fn values_are_labels_and_sort_as_they_were_listed() {
             "1;2",
         ),
         ("alter table t alter column m type text", "0A000"),
-        ("select array_agg(m) from t", "0A000"),
-        ("create table a(m mood[])", "0A000"),
+        (
+            "select array_agg(m order by m) from t",
+            "{sad,sad,ok,happy}",
+        ),
     ]);
 }
 
@@ -325,4 +327,41 @@ fn what_was_undone_is_not_taken_for_what_came_after() {
         )
         .await;
     });
+}
+
+/// Each answer is PostgreSQL 15's, but for RENAME VALUE.
+#[test]
+fn arrays_have_labels() {
+    on_empty(&[
+        ("create type mood as enum ('sad', 'ok', 'happy')", ""),
+        (
+            "create table m(id serial primary key, a mood[] default '{}', b text array, c \"public\".\"mood\" array not null default '{ok}')",
+            "",
+        ),
+        (
+            "insert into m(a) values ('{sad,happy}'),(null),(array['ok'::mood]),('{}') returning id, a, c",
+            "1|{sad,happy}|{ok};2|∅|{ok};3|{ok}|{ok};4|{}|{ok}",
+        ),
+        ("insert into m(a) values ('{bad}')", "22P02"),
+        ("select id from m where 'sad' = any(a)", "1"),
+        (
+            "select a[2], a || 'ok'::mood, array_append(a,'sad'), a @> '{sad}', a::text[], pg_typeof(a) from m where id=1",
+            "happy|{sad,happy,ok}|{sad,happy,sad}|t|{sad,happy}|mood[]",
+        ),
+        ("select unnest(a) from m order by 1", "sad;ok;happy"),
+        (
+            "select column_name, data_type, udt_schema, udt_name from information_schema.columns where table_name='m' order by ordinal_position offset 1",
+            "a|ARRAY|public|_mood;b|ARRAY|pg_catalog|_text;c|ARRAY|public|_mood",
+        ),
+        (
+            "select t.typname, e.typname, t.typcategory from pg_type t join pg_type e on e.oid=t.typelem and e.typarray=t.oid where t.typname='_mood'",
+            "_mood|mood|A",
+        ),
+        ("select format_type('_mood'::regtype, -1)", "mood[]"),
+        ("alter type mood rename value 'sad' to 'glad'", "0A000"),
+        ("drop type mood", "2BP01"),
+        ("drop type mood cascade", "0A000"),
+        ("drop table m", ""),
+        ("drop type if exists mood, nope cascade", ""),
+    ]);
 }

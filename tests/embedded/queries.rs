@@ -318,3 +318,172 @@ fn lists_of_values_and_queries_in_parentheses_are_ordered_and_cut() {
         ),
     ]);
 }
+
+/// Each answer is PostgreSQL 15's.
+#[test]
+fn lateral_subqueries_see_what_stands_to_their_left() {
+    on_empty(&[
+        (
+            "create table u(id int primary key, name varchar(10), f float8, b bytea, ts timestamptz default '2020-01-01 00:00+00', ok bool default true)",
+            "",
+        ),
+        (
+            "create table p(id int primary key, uid int references u, v int, n numeric(5,2))",
+            "",
+        ),
+        (
+            "insert into u values (1,'a',0.1,'\\x00ff'),(2,'b',1e300,null),(3,'c','infinity','\\x')",
+            "",
+        ),
+        (
+            "insert into p values (1,1,5,1.50),(2,1,9,2),(3,2,7,null),(4,1,1,0)",
+            "",
+        ),
+        (
+            "select u.name, l.* from u left join lateral (select p.id, p.v, p.n from p where p.uid=u.id order by v desc limit 2) l on true order by 1, l.v",
+            "a|1|5|1.50;a|2|9|2.00;b|3|7|∅;c|∅|∅|∅",
+        ),
+        (
+            "select u.name, l.x from u cross join lateral (select sum(v) from p where uid=u.id) l(x) order by 1",
+            "a|15;b|7;c|∅",
+        ),
+        (
+            "select u.name, l.c from u, lateral (select count(*) c from p where uid=u.id) as l where l.c>0 order by l.c",
+            "b|1;a|3",
+        ),
+        (
+            "select l.* from u join lateral (select u.f*1, u.b, u.ts, u.ok, u.name) l on l.ok order by u.id",
+            "0.1|\\x00ff|2020-01-01 00:00:00+00|t|a;1e+300|∅|2020-01-01 00:00:00+00|t|b;Infinity|\\x|2020-01-01 00:00:00+00|t|c",
+        ),
+        (
+            "select u.name, l.id from u left join lateral (select id from p where uid=u.id) l on l.id>2 order by 1,2",
+            "a|4;b|3;c|∅",
+        ),
+        // As tools ask for what belongs to a row, and what belongs to that.
+        (
+            "select u.name, j.data from u left join lateral (select coalesce(json_agg(json_build_array(x.id, y.data) order by x.id desc), '[]'::json) as data from (select * from p x where x.uid=u.id order by x.id desc limit 2) x left join lateral (select json_build_array(z.name) as data from (select * from u z where z.id=x.uid limit 1) z) y on true) j on true order by 1",
+            "a|[[4, [\"a\"]], [2, [\"a\"]]];b|[[3, [\"b\"]]];c|[]",
+        ),
+        (
+            "select u.id, m.t from u, lateral (select u.id+1 as s) l, lateral (select l.s*2 as t) m where m.t>4 order by 1",
+            "2|6;3|8",
+        ),
+        (
+            "select * from u right join lateral (select u.id) l on true",
+            "42P10",
+        ),
+        ("select l.* from lateral (select 1 as a) l", "1"),
+    ]);
+}
+
+/// Each answer is PostgreSQL 15's.
+#[test]
+fn a_subquery_as_an_expression_has_one_row() {
+    on_empty(&[
+        ("select (select x from (values (1),(2)) v(x))", "21000"),
+        (
+            "select 1 where 1 = (select x from (values (1),(2)) v(x))",
+            "21000",
+        ),
+        ("select (select unnest(array[1,2]))", "21000"),
+        (
+            "select (select x from (values (1)) v(x)), (select x from (values (1)) v(x) where false), (select null), (select max(x) from (values (1),(2)) v(x)), (select x from (values (2),(1)) v(x) order by x limit 1)",
+            "1|∅|∅|2|1",
+        ),
+        (
+            "create table t(a int, b text, c numeric(5,2), e float8, f bytea)",
+            "",
+        ),
+        (
+            "insert into t values (1,'x',1.5,1e300,'\\x00'),(2,'y',2,null,null)",
+            "",
+        ),
+        (
+            "select (select b from t s where s.a=t.a), (select c from t s where s.a=t.a), (select e from t s where s.a=t.a), (select f from t s where s.a=t.a) from t order by a",
+            "x|1.50|1e+300|\\x00;y|2.00|∅|∅",
+        ),
+        (
+            "select a from t where c < (select c from t s where s.a = 2)",
+            "1",
+        ),
+        ("update t set c = (select c from t)", "21000"),
+    ]);
+}
+
+/// The types are what PostgreSQL 15 tells of them.
+#[test]
+fn texts_of_several_types_meet_as_in_postgresql() {
+    with_client(&plain(), async |client| {
+        let cases = [
+            ("select 'a'::varchar union select 'b'::text", "varchar"),
+            ("select 'a'::text union select 'b'::varchar", "text"),
+            ("select coalesce('a'::name, 'b'::text)", "name"),
+            ("select coalesce('a'::varchar, 'b'::name)", "name"),
+            ("select coalesce('a'::bpchar, 'b'::text)", "bpchar"),
+            (
+                "select case when true then 'a'::varchar else 'b'::text end",
+                "text",
+            ),
+            ("select array['a'::varchar, 'b'::text]", "_varchar"),
+            ("select nullif('a'::varchar, 'b'::text)", "text"),
+            ("values ('a'::varchar), ('b'::text)", "varchar"),
+        ];
+        for (sql, expected) in cases {
+            let statement = client.prepare(sql).await.unwrap();
+            assert_eq!(statement.columns()[0].type_().name(), expected, "{sql}");
+        }
+        let names = [
+            ("select true", "?column?"),
+            ("select case when true then 1 else '2'::int end", "case"),
+            (
+                "select case when true then 1 else id end from (values (1)) v(id)",
+                "id",
+            ),
+        ];
+        for (sql, expected) in names {
+            let statement = client.prepare(sql).await.unwrap();
+            assert_eq!(statement.columns()[0].name(), expected, "{sql}");
+        }
+        // What has no type yet is an array beside an array.
+        let row = client
+            .query_one("select array['x'] || $1", &[&vec!["z"]])
+            .await
+            .unwrap();
+        assert_eq!(row.get::<_, Vec<String>>(0), ["x", "z"]);
+        check(
+            &client,
+            &[
+                ("select array['x'] || '{y,z}', null || array[1]", "{x,y,z}|{1}"),
+                ("select array['x'] || 'y'", "22P02"),
+                ("select array_append(array['x'], '{y}')", "{x,\"{y}\"}"),
+                (
+                    "select '{\"b\":[1,2]}'::jsonb->'b', '{\"b\":[1,2]}'::jsonb->>'b'",
+                    "[1, 2]|[1, 2]",
+                ),
+                (
+                    "select ('{\"a\":{\"b\":[1,{\"c\":2}]}}'::jsonb)['a']['b'][1]['c'], ('{\"a\":1}'::jsonb)['x']",
+                    "2|∅",
+                ),
+                ("select sum(x), 0.0*1.00 from (values (0.00),(0.0)) v(x)", "0.00|0.000"),
+                (
+                    "select sum(x) over (order by y rows between 1 preceding and current row) from (values (0.000,1),(1,2),(2.5,3),(3,4)) v(x,y)",
+                    "0.000;1.000;3.5;5.5",
+                ),
+                (
+                    "select '{int,int8,text[],\"double precision\"}'::regtype[], '\"pg_catalog\".\"int4\"'::regtype",
+                    "{integer,bigint,text[],\"double precision\"}|integer",
+                ),
+                ("begin isolation level repeatable read read write not deferrable", ""),
+                ("show transaction_isolation", "repeatable read"),
+                ("rollback", ""),
+                ("begin transaction read only, deferrable", ""),
+                ("rollback", ""),
+                ("set time zone interval '-08:30' hour to minute", ""),
+                ("select '2020-01-01 00:00+00'::timestamptz", "2019-12-31 15:30:00-08:30"),
+                ("set time zone '+02:00'", ""),
+                ("select '2020-01-01 00:00+00'::timestamptz", "2019-12-31 22:00:00-02"),
+            ],
+        )
+        .await;
+    });
+}

@@ -1,9 +1,10 @@
 //! The rows about enum types.
 
+use postgres_types::Type;
 use rusqlite::Connection;
 
 use crate::embedded::catalog::{OWNER, insert};
-use crate::embedded::enums::all;
+use crate::embedded::enums::{all, array_of};
 
 /// `number` gives numbers for the labels.
 pub(super) fn fill(
@@ -12,30 +13,12 @@ pub(super) fn fill(
 ) -> rusqlite::Result<()> {
     for known in all() {
         let oid = known.kind.oid();
-        insert(
-            connection,
-            "pg_type",
-            "oid,typname,typnamespace,typowner,typlen,typbyval,typtype,typcategory,typispreferred,\
-             typisdefined,typdelim,typelem,typarray,typinput,typtypmod,typcollation",
-            &[
-                &oid,
-                &known.kind.name(),
-                &2200,
-                &OWNER,
-                &4,
-                &1,
-                &"e",
-                &"E",
-                &0,
-                &1,
-                &",",
-                &0,
-                &0,
-                &0,
-                &-1,
-                &0,
-            ],
-        )?;
+        let array = array_of(&known.kind);
+        let array_oid = array.as_ref().map_or(0, Type::oid);
+        type_row(connection, &known.kind, (4, 1, "e", "E"), (0, array_oid))?;
+        if let Some(array) = array {
+            type_row(connection, &array, (-1, 0, "b", "A"), (oid, 0))?;
+        }
         for (order, (_, label)) in (1_i64..).zip(&known.labels) {
             insert(
                 connection,
@@ -46,4 +29,38 @@ pub(super) fn fill(
         }
     }
     Ok(())
+}
+
+/// `traits` are `typlen`, `typbyval`, `typtype` and `typcategory`, `related` the numbers of the
+/// element's type and the array's.
+fn type_row(
+    connection: &Connection,
+    kind: &Type,
+    traits: (i16, i16, &str, &str),
+    related: (u32, u32),
+) -> rusqlite::Result<()> {
+    insert(
+        connection,
+        "pg_type",
+        "oid,typname,typnamespace,typowner,typlen,typbyval,typtype,typcategory,typispreferred,\
+         typisdefined,typdelim,typelem,typarray,typinput,typtypmod,typcollation",
+        &[
+            &kind.oid(),
+            &kind.name(),
+            &2200,
+            &OWNER,
+            &traits.0,
+            &traits.1,
+            &traits.2,
+            &traits.3,
+            &0,
+            &1,
+            &",",
+            &related.0,
+            &related.1,
+            &0,
+            &-1,
+            &0,
+        ],
+    )
 }

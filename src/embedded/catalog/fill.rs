@@ -337,7 +337,11 @@ impl Fill<'_> {
                 &radix,
                 &scale,
                 &info.database,
-                &if is_enum { "public" } else { "pg_catalog" },
+                &if column.ty.kind.schema() == "public" {
+                    "public"
+                } else {
+                    "pg_catalog"
+                },
                 &column.ty.kind.name(),
                 &if column.identity.is_empty() {
                     "NO"

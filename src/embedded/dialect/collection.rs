@@ -15,6 +15,16 @@ impl Translator<'_> {
     /// Brings several expressions to one type (PostgreSQL docs, "UNION, CASE, and Related
     /// Constructs").
     pub(super) fn common(&mut self, all: Vec<Sql>, what: &str) -> Result<(Vec<Sql>, Type), Fault> {
+        self.common_by(all, what, operator::meeting)
+    }
+
+    /// The same, by a rule for two of them.
+    pub(super) fn common_by(
+        &mut self,
+        all: Vec<Sql>,
+        what: &str,
+        meeting: fn(&Type, &Type) -> Option<Type>,
+    ) -> Result<(Vec<Sql>, Type), Fault> {
         let mut kind: Option<Type> = None;
         for sql in &all {
             let next = sql.kind();
@@ -23,7 +33,7 @@ impl Translator<'_> {
             }
             kind = Some(match kind {
                 None => next.clone(),
-                Some(kind) => operator::wider(&kind, next).ok_or_else(|| {
+                Some(kind) => meeting(&kind, next).ok_or_else(|| {
                     Fault::new(
                         SqlState::DATATYPE_MISMATCH,
                         format!(
@@ -88,7 +98,8 @@ impl Translator<'_> {
             | BinaryOperator::GtEq => {
                 let (mut lefts, mut rights) = (Vec::new(), Vec::new());
                 for (left, right) in pairs {
-                    let (both, _) = self.common(vec![left, right], "row comparison")?;
+                    let (both, _) =
+                        self.common_by(vec![left, right], "row comparison", operator::wider)?;
                     let mut both = both.into_iter();
                     lefts.extend(both.next().map(|s| s.ordered()));
                     rights.extend(both.next().map(|s| s.text));
@@ -126,6 +137,10 @@ impl Translator<'_> {
         let operand = operand.map(|o| self.expr(o, scope)).transpose()?;
         let mut tests = Vec::new();
         let mut results = Vec::new();
+        // ELSE is the first of those whose types meet.
+        if let Some(otherwise) = otherwise {
+            results.push(self.expr(otherwise, scope)?);
+        }
         for when in conditions {
             let test = match &operand {
                 Some(operand) => {
@@ -138,17 +153,15 @@ impl Translator<'_> {
             tests.push(test.text);
             results.push(self.expr(&when.result, scope)?);
         }
-        if let Some(otherwise) = otherwise {
-            results.push(self.expr(otherwise, scope)?);
-        }
         let (results, kind) = self.common(results, "CASE")?;
         let mut text = String::from("CASE");
         let mut results = results.into_iter();
+        let otherwise = otherwise.and_then(|_| results.next());
         for test in tests {
             let result = results.next().map(|r| r.text).unwrap_or_default();
             text.push_str(&format!(" WHEN {test} THEN {result}"));
         }
-        if let Some(otherwise) = results.next() {
+        if let Some(otherwise) = otherwise {
             text.push_str(&format!(" ELSE {}", otherwise.text));
         }
         text.push_str(" END");
@@ -305,6 +318,17 @@ impl Translator<'_> {
                 bounds.join(",")
             );
             return Ok(Sql::new(text, array.kind().clone()));
+        }
+        if *array.kind() == Type::JSONB {
+            let mut json = array;
+            for access in chain {
+                let AccessExpr::Subscript(Subscript::Index { index }) = access else {
+                    return Err(Fault::unsupported("this subscript"));
+                };
+                let index = self.expr(index, scope)?;
+                json = self.json(json, index, false)?;
+            }
+            return Ok(json);
         }
         let [AccessExpr::Subscript(Subscript::Index { index })] = chain else {
             return Err(Fault::unsupported("this subscript"));

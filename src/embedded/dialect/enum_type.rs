@@ -148,6 +148,11 @@ impl Translator<'_> {
                 if has(&known, to) {
                     return Err(label_taken(to));
                 }
+                if self.column_of(enums::array_of(&known.kind))?.is_some() {
+                    return Err(Fault::unsupported(
+                        "RENAME VALUE of a type that a column has arrays of",
+                    ));
+                }
                 vec![Step::Sql(format!(
                     "UPDATE main.{LABELS} SET label={} WHERE type={oid} AND label={}",
                     literal(to),
@@ -164,9 +169,6 @@ impl Translator<'_> {
         if_exists: bool,
         cascade: bool,
     ) -> Result<Plan, Fault> {
-        if cascade {
-            return Err(Fault::unsupported("DROP TYPE … CASCADE"));
-        }
         let mut steps = Vec::new();
         let mut notices = Vec::new();
         for name in names {
@@ -178,7 +180,14 @@ impl Translator<'_> {
                 }
                 return Err(absent(&bare).at(name));
             };
-            self.unused(&known)?;
+            // There is nothing but columns and views that would go with it.
+            self.unused(&known).map_err(|fault| {
+                if cascade {
+                    Fault::unsupported("DROP TYPE … CASCADE of a type that is used")
+                } else {
+                    fault
+                }
+            })?;
             let oid = known.kind.oid();
             steps.push(Step::Sql(format!(
                 "UPDATE main.{TYPES} SET name=NULL WHERE oid={oid}"
@@ -196,21 +205,31 @@ impl Translator<'_> {
         Ok(changed(steps, "DROP TYPE"))
     }
 
-    /// That no column is of the type.
-    fn unused(&self, known: &Enum) -> Result<(), Fault> {
-        let name = identifier(known.kind.name());
-        let marked = format!("({})", known.kind.oid());
-        for table in self.schema.tables_with(&marked)? {
+    /// A table and a column of the type.
+    fn column_of(
+        &self,
+        kind: Option<postgres_types::Type>,
+    ) -> Result<Option<(String, String)>, Fault> {
+        let Some(kind) = kind else { return Ok(None) };
+        for table in self.schema.tables_with(&format!("({})", kind.oid()))? {
             let Some(table) = self.schema.table(Some("public"), &table)? else {
                 continue;
             };
-            if let Some(column) = table.columns.iter().find(|c| c.ty.kind == known.kind) {
+            if let Some(column) = table.columns.iter().find(|c| c.ty.kind == kind) {
+                return Ok(Some((table.name.clone(), column.name.clone())));
+            }
+        }
+        Ok(None)
+    }
+
+    /// That no column is of the type.
+    fn unused(&self, known: &Enum) -> Result<(), Fault> {
+        let name = identifier(known.kind.name());
+        for kind in [Some(known.kind.clone()), enums::array_of(&known.kind)] {
+            if let Some((table, column)) = self.column_of(kind)? {
                 return Err(depends(
                     &format!("type {name}"),
-                    format!(
-                        "column {} of table {} depends on type {name}",
-                        column.name, table.name
-                    ),
+                    format!("column {column} of table {table} depends on type {name}"),
                 ));
             }
         }

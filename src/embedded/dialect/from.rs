@@ -136,12 +136,6 @@ impl Translator<'_> {
                 alias,
                 ..
             } => {
-                if *lateral {
-                    return Err(Fault::unsupported("LATERAL").at(&**subquery));
-                }
-                // What stands beside it in FROM means nothing inside.
-                let outer = scope.parent.cloned().unwrap_or_default();
-                let (text, columns) = self.query(subquery, &outer)?;
                 let Some(alias) = alias else {
                     return Err(Fault::new(
                         SqlState::SYNTAX_ERROR,
@@ -150,6 +144,15 @@ impl Translator<'_> {
                     .with_hint("For example, FROM (SELECT ...) [AS] foo.")
                     .at(&**subquery));
                 };
+                if *lateral && !scope.relations.is_empty() {
+                    let (text, mut relation) = self.lateral(subquery, alias, scope)?;
+                    rename(&mut relation, Some(alias))?;
+                    scope.add(relation)?;
+                    return Ok(text);
+                }
+                // What stands beside it in FROM means nothing inside.
+                let outer = scope.parent.cloned().unwrap_or_default();
+                let (text, columns) = self.query(subquery, &outer)?;
                 let name = fold(&alias.name);
                 let mut relation = Relation {
                     name: name.clone(),

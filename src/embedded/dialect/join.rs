@@ -1,7 +1,7 @@
 //! JOIN: conditions, and the columns that USING and NATURAL merge (PostgreSQL docs, "Joined
 //! Tables").
 
-use sqlparser::ast::{Join, JoinConstraint, JoinOperator};
+use sqlparser::ast::{Join, JoinConstraint, JoinOperator, TableFactor};
 
 use crate::embedded::dialect::Fault;
 use crate::embedded::dialect::expr::{Sql, Translator};
@@ -53,6 +53,18 @@ impl Translator<'_> {
         };
         let word = kind.words();
         let middle = scope.relations.len();
+        if matches!(kind, Kind::Right | Kind::Full)
+            && matches!(&join.relation, TableFactor::Derived { lateral: true, .. })
+        {
+            return Err(Fault::new(
+                SqlState::INVALID_COLUMN_REFERENCE,
+                "invalid reference to FROM-clause entry for the left side of this join",
+            )
+            .with_detail(
+                "The combining JOIN type must be INNER or LEFT for a LATERAL reference.".into(),
+            )
+            .at(join));
+        }
         let right = self.factor(&join.relation, scope)?;
         let nullable = match kind {
             Kind::Cross | Kind::Inner => 0..0,

@@ -25,6 +25,7 @@ mod grammar;
 mod identity;
 mod join;
 mod keywords;
+mod lateral;
 mod locking;
 mod named;
 mod operator;

@@ -51,6 +51,18 @@ pub(super) fn wider(a: &Type, b: &Type) -> Option<Type> {
     }
 }
 
+/// The type of what has one of two, by the first of which it has so far (PostgreSQL docs, "UNION,
+/// CASE, and Related Constructs").
+pub(super) fn meeting(a: &Type, b: &Type) -> Option<Type> {
+    let text = |kind: &Type| is_text(kind) && *kind != Type::CHAR && *kind != Type::UNKNOWN;
+    if !text(a) || !text(b) {
+        return wider(a, b);
+    }
+    // Each becomes any other unasked, but for `name`, which becomes only text so.
+    let changes = *b == Type::NAME && *a != Type::TEXT;
+    Some(if changes { b.clone() } else { a.clone() })
+}
+
 /// Refuses to compare what PostgreSQL does not.
 pub(super) fn comparable(op: &str, left: &Type, right: &Type) -> Result<(), Fault> {
     let known = *left != Type::UNKNOWN && *right != Type::UNKNOWN;
@@ -71,7 +83,7 @@ impl Translator<'_> {
         right: Sql,
     ) -> Result<Sql, Fault> {
         comparable(op, left.kind(), right.kind())?;
-        let (both, _) = self.common(vec![left, right], op)?;
+        let (both, _) = self.common_by(vec![left, right], op, wider)?;
         let [left, right] = both.as_slice() else {
             return Err(Fault::unsupported(op));
         };
@@ -260,7 +272,12 @@ impl Translator<'_> {
             .clone();
             let both_arrays = array(&left) && array(&right);
             let element = types::element(&kind).unwrap_or(Type::TEXT);
-            let (left_is, right_is) = (array(&left), array(&right));
+            // What has no type yet is taken for an array, too.
+            let unknown = |sql: &Sql| *sql.kind() == Type::UNKNOWN;
+            let (left_is, right_is) = (
+                array(&left) || unknown(&left),
+                array(&right) || unknown(&right),
+            );
             let left = self.settle_as(left, if left_is { &kind } else { &element })?;
             let right = self.settle_as(
                 right,
@@ -343,7 +360,7 @@ impl Translator<'_> {
     }
 
     /// `->` and `->>`.
-    fn json(&mut self, left: Sql, right: Sql, as_text: bool) -> Result<Sql, Fault> {
+    pub(super) fn json(&mut self, left: Sql, right: Sql, as_text: bool) -> Result<Sql, Fault> {
         let op = if as_text { "->>" } else { "->" };
         if !matches!(*left.kind(), Type::JSON | Type::JSONB) {
             return Err(none(op, left.kind(), right.kind()));
@@ -360,15 +377,26 @@ impl Translator<'_> {
         };
         let (json, kind) = (&left.text, left.kind().clone());
         if as_text {
+            let whole = format!("{json} -> ({path})");
+            let whole = match kind {
+                Type::JSONB => format!("pg_json({whole},1)"),
+                _ => whole,
+            };
             return Ok(Sql::new(
                 format!(
                     "(CASE json_type({json},{path}) WHEN 'text' THEN {json} ->> ({path}) \
-                     WHEN 'null' THEN NULL ELSE {json} -> ({path}) END)"
+                     WHEN 'null' THEN NULL ELSE {whole} END)"
                 ),
                 Type::TEXT,
             ));
         }
-        Ok(Sql::new(format!("({json} -> ({path}))"), kind))
+        // SQLite leaves the blanks out.
+        let part = format!("({json} -> ({path}))");
+        let part = match kind {
+            Type::JSONB => format!("pg_json({part},1)"),
+            _ => part,
+        };
+        Ok(Sql::new(part, kind))
     }
 
     pub(super) fn unary(&mut self, op: UnaryOperator, sql: Sql) -> Result<Sql, Fault> {

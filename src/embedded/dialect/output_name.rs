@@ -1,6 +1,6 @@
 //! What a column without an alias is called.
 
-use sqlparser::ast::{Expr, SelectItem, SetExpr, Value};
+use sqlparser::ast::{Expr, SelectItem, SetExpr};
 
 use crate::embedded::dialect::collection;
 use crate::embedded::dialect::scope::fold;
@@ -24,7 +24,7 @@ pub(super) fn name_of(expr: &Expr) -> Option<String> {
             expr: inner,
             data_type,
             ..
-        } => match name_of(inner) {
+        } => match name_of(inner).filter(|_| is_strong(inner)) {
             Some(name) => name,
             None => types::named(&data_type.to_string())
                 .map(|ty| ty.kind.name().trim_start_matches('_').to_owned())
@@ -34,9 +34,9 @@ pub(super) fn name_of(expr: &Expr) -> Option<String> {
             .map(|ty| ty.kind.name().to_owned())
             .ok()?,
         Expr::Interval(_) => "interval".into(),
-        Expr::Case { else_result, .. } => match else_result.as_deref().and_then(name_of) {
-            Some(name) => name,
-            None => "case".into(),
+        Expr::Case { else_result, .. } => match else_result.as_deref() {
+            Some(result) if is_strong(result) => return name_of(result),
+            _ => "case".into(),
         },
         Expr::Exists { .. } => "exists".into(),
         Expr::Array(_) => "array".into(),
@@ -61,7 +61,17 @@ pub(super) fn name_of(expr: &Expr) -> Option<String> {
         Expr::Ceil { .. } => "ceil".into(),
         Expr::Floor { .. } => "floor".into(),
         Expr::AtTimeZone { .. } => "timezone".into(),
-        Expr::Value(value) if matches!(value.value, Value::Boolean(_)) => "bool".into(),
         _ => return None,
     })
+}
+
+/// Whether its name is preferred to that of what stands around it: a cast's own name is not.
+fn is_strong(expr: &Expr) -> bool {
+    match expr {
+        Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => is_strong(inner),
+        Expr::Cast { expr: inner, .. } => is_strong(inner),
+        Expr::TypedString(_) | Expr::Interval(_) => false,
+        Expr::Case { else_result, .. } => else_result.as_deref().is_some_and(is_strong),
+        other => name_of(other).is_some(),
+    }
 }

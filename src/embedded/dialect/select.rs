@@ -33,9 +33,37 @@ impl Translator<'_> {
         let now = std::mem::take(&mut self.once_next);
         let once = std::mem::replace(&mut self.once, now);
         let result = self.nest(|this| this.query_body(query, parent));
+        self.one_row = self.has_one_row(query);
         self.ctes.truncate(ctes);
         (self.grouping, self.sets, self.once) = (grouping, sets, once);
         result
+    }
+
+    /// Whether it has one row at most, once it is translated.
+    fn has_one_row(&self, query: &Query) -> bool {
+        let is_one = |expr: &Expr| matches!(expr, Expr::Value(v) if matches!(&v.value, Value::Number(n, _) if n == "1"));
+        if let Some(LimitClause::LimitOffset {
+            limit: Some(limit), ..
+        }) = &query.limit_clause
+            && is_one(limit)
+        {
+            return true;
+        }
+        if let Some(fetch) = &query.fetch
+            && !fetch.with_ties
+            && !fetch.percent
+            && fetch.quantity.as_ref().is_none_or(is_one)
+        {
+            return true;
+        }
+        let SetExpr::Select(select) = &*query.body else {
+            return false;
+        };
+        let grouped = match &select.group_by {
+            GroupByExpr::Expressions(keys, modifiers) => !keys.is_empty() || !modifiers.is_empty(),
+            GroupByExpr::All(_) => true,
+        };
+        !self.grouping.rows && !grouped && (self.grouping.aggregates || select.from.is_empty())
     }
 
     fn query_body(

@@ -50,7 +50,7 @@ impl Translator<'_> {
                 for (l, r) in left_columns.iter().zip(&right_columns) {
                     let kind = match (&l.ty.kind, &r.ty.kind) {
                         (&Type::UNKNOWN, other) | (other, &Type::UNKNOWN) => other.clone(),
-                        (l, r) => operator::wider(l, r).ok_or_else(|| {
+                        (l, r) => operator::meeting(l, r).ok_or_else(|| {
                             Fault::new(
                                 SqlState::DATATYPE_MISMATCH,
                                 format!(

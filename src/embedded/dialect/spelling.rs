@@ -8,7 +8,7 @@ pub(super) const CONSTRAINTS: &str = "pgtls_constraints";
 /// `FETCH c` becomes `FETCH NEXT FROM c`, and so on (PostgreSQL docs, "FETCH"), MOVE likewise; SET
 /// CONSTRAINTS becomes a setting; `TABLE t` becomes `SELECT * FROM t`.
 pub(super) fn spell_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let tokens = tables(without_name(tokens));
+    let tokens = tables(without_name(without_deferrable(tokens)));
     let starts = |token: &TokenWithSpan| {
         let words = ["FETCH", "MOVE", "CONSTRAINTS"];
         words.iter().any(|word| is(&token.token, word))
@@ -66,6 +66,34 @@ fn set_words(words: Vec<TokenWithSpan>, out: &mut Vec<TokenWithSpan>) {
     } else {
         out.extend(words);
     }
+}
+
+/// `BEGIN … NOT DEFERRABLE`: it says for what READ ONLY SERIALIZABLE waits, which here waits for
+/// nothing.
+fn without_deferrable(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    if !tokens.iter().any(|t| is(&t.token, "DEFERRABLE")) {
+        return tokens;
+    }
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    let (mut first, mut begins) = (true, false);
+    for token in tokens {
+        match token.token {
+            Token::Whitespace(_) => continue,
+            Token::SemiColon => first = true,
+            _ if first => {
+                begins = is(&token.token, "BEGIN") || is(&token.token, "START");
+                first = false;
+            }
+            _ => {}
+        }
+        if !begins || !is(&token.token, "DEFERRABLE") {
+            out.push(token);
+            continue;
+        }
+        out.pop_if(|t| is(&t.token, "NOT"));
+        out.pop_if(|t| t.token == Token::Comma);
+    }
+    out
 }
 
 /// An identity column's sequence goes by the column's name: `IDENTITY (SEQUENCE NAME s …)`, as

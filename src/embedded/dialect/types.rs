@@ -182,6 +182,9 @@ pub(in crate::embedded) fn element(kind: &Type) -> Option<Type> {
 
 /// The array of such elements.
 pub(in crate::embedded) fn array_of(kind: &Type) -> Option<Type> {
+    if enums::is_enum(kind) {
+        return enums::array_of(kind);
+    }
     // PostgreSQL's own types: the array's name is the element's behind an underscore.
     let wanted = format!("_{}", kind.name());
     (1..=4000)
@@ -191,9 +194,18 @@ pub(in crate::embedded) fn array_of(kind: &Type) -> Option<Type> {
 
 /// A type by the name a statement gives it, `character varying(10)` or `int4[]`.
 pub(in crate::embedded) fn named(written: &str) -> Result<Ty, Fault> {
-    let own = written.split('[').next().unwrap_or_default();
     let mut name = written.trim().to_lowercase();
     let mut dimensions = 0_u8;
+    // `int ARRAY[3]`, as the standard has it.
+    let mut own = written.split('[').next().unwrap_or_default().trim();
+    let word = own.len().saturating_sub(" array".len());
+    if let Some((element, word)) = own.split_at_checked(word)
+        && word.eq_ignore_ascii_case(" array")
+    {
+        own = element;
+        name = element.trim_end().to_lowercase();
+        dimensions = 1;
+    }
     while let Some(inner) = name.strip_suffix(']') {
         let Some((element, _)) = inner.rsplit_once('[') else {
             break;
@@ -212,7 +224,10 @@ pub(in crate::embedded) fn named(written: &str) -> Result<Ty, Fault> {
         let rest = name.get(close.saturating_add(1)..).unwrap_or_default();
         name = format!("{}{rest}", name.get(..open).unwrap_or_default().trim_end());
     }
-    let bare = name.strip_prefix("pg_catalog.").unwrap_or(&name);
+    let bare = ["pg_catalog.", "\"pg_catalog\"."]
+        .iter()
+        .find_map(|schema| name.strip_prefix(schema))
+        .unwrap_or(&name);
     let bare = match bare {
         "\"char\"" => bare,
         _ => bare.trim_matches('"'),
@@ -235,9 +250,6 @@ pub(in crate::embedded) fn named(written: &str) -> Result<Ty, Fault> {
                 format!("type \"{bare}\" does not exist"),
             )
         })?;
-    if dimensions > 0 && enums::is_enum(&kind) {
-        return Err(Fault::unsupported("an array of an enum"));
-    }
     let modifier = match (&kind, modifiers.as_slice()) {
         (&Type::VARCHAR | &Type::BPCHAR, [length]) => length.saturating_add(4),
         // `char` alone is `char(1)`.
@@ -320,7 +332,7 @@ pub(in crate::embedded) fn declared(declaration: &str) -> Ty {
         let array = numbers
             .first()
             .and_then(|oid| u32::try_from(*oid).ok())
-            .and_then(Type::from_oid);
+            .and_then(from_oid);
         return array.unwrap_or(Type::TEXT).into();
     }
     if name == "enum_int" {
@@ -352,9 +364,11 @@ pub(in crate::embedded) fn declared(declaration: &str) -> Ty {
     .into()
 }
 
-/// A type by its number: PostgreSQL's own, or an enum.
+/// A type by its number: PostgreSQL's own, an enum, or an array of one.
 pub(in crate::embedded) fn from_oid(oid: u32) -> Option<Type> {
-    Type::from_oid(oid).or_else(|| enums::by_oid(oid))
+    Type::from_oid(oid)
+        .or_else(|| enums::by_oid(oid))
+        .or_else(|| enums::array_by_oid(oid))
 }
 
 /// As `format_type` shows it.

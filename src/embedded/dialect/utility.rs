@@ -2,7 +2,7 @@
 
 use postgres_types::Type;
 use sqlparser::ast::{
-    ContextModifier, DiscardObject, Expr, ObjectName, Reset, SchemaName, SelectItem, Set,
+    ContextModifier, DiscardObject, Expr, Interval, ObjectName, Reset, SchemaName, SelectItem, Set,
     Statement, TransactionAccessMode, TransactionIsolationLevel, TransactionMode, Value,
 };
 
@@ -335,6 +335,34 @@ fn setting_value(values: &[Expr]) -> Result<Option<String>, Fault> {
     Ok(Some(parts.join(", ")))
 }
 
+/// `INTERVAL '+02:00' HOUR TO MINUTE`: a zone of that offset, by its POSIX name.
+fn offset(interval: &Interval) -> Result<String, Fault> {
+    let refused = || Fault::unsupported(format!("SET TIME ZONE {interval}"));
+    let Expr::Value(value) = &*interval.value else {
+        return Err(refused());
+    };
+    let Value::SingleQuotedString(text) = &value.value else {
+        return Err(refused());
+    };
+    let text = text.trim();
+    let (east, digits) = match text.strip_prefix('-') {
+        Some(digits) => (false, digits),
+        None => (true, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let (hours, minutes) = digits.split_once(':').ok_or_else(refused)?;
+    let number = |digits: &str, end: u8| {
+        let found = digits.parse::<u8>().ok().filter(|n| *n < end);
+        found.ok_or_else(refused)
+    };
+    let (hours, minutes) = (number(hours, 24)?, number(minutes, 60)?);
+    let (name, posix) = if east { ('+', '-') } else { ('-', '+') };
+    let size = match minutes {
+        0 => format!("{hours:02}"),
+        _ => format!("{hours:02}:{minutes:02}"),
+    };
+    Ok(format!("<{name}{size}>{posix}{size}"))
+}
+
 fn set_plan(set: &Set) -> Result<Plan, Fault> {
     let one = |name: &str, value: Option<String>, local: bool| {
         let scope = if local {
@@ -355,6 +383,10 @@ fn set_plan(set: &Set) -> Result<Plan, Fault> {
             setting_value(values)?,
             matches!(scope, Some(ContextModifier::Local)),
         ),
+        Set::SetTimeZone {
+            local,
+            value: Expr::Interval(interval),
+        } => one("timezone", Some(offset(interval)?), *local),
         Set::SetTimeZone { local, value } => {
             let value = setting_value(std::slice::from_ref(value))?;
             one("timezone", value.filter(|v| v != "local"), *local)

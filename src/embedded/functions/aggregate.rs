@@ -1,20 +1,47 @@
 //! Aggregates that SQLite does not have, or not exactly.
 
+use std::collections::BTreeMap;
+
 use bigdecimal::BigDecimal;
 use postgres_types::Type;
 use rusqlite::functions::{Aggregate, Context, WindowAggregate};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Result};
 
-use crate::embedded::dialect::types;
+use crate::embedded::dialect::{Fault, types};
 use crate::embedded::functions::text::shown;
-use crate::embedded::functions::{PURE, fail};
+use crate::embedded::functions::{PURE, fail, state};
 use crate::embedded::{array, convert, number};
 
 pub(super) fn register(connection: &Connection) -> Result<()> {
     connection.create_window_function("pg_sum", 1, PURE, Sum { average: false })?;
     connection.create_window_function("pg_avg", 1, PURE, Sum { average: true })?;
+    connection.create_aggregate_function("pg_only", 1, PURE, Only)?;
     connection.create_window_function("pg_array_of", 2, PURE, Collect)
+}
+
+/// The value of the one row of a subquery.
+struct Only;
+
+impl Aggregate<Option<Value>, Value> for Only {
+    fn init(&self, _: &mut Context<'_>) -> Result<Option<Value>> {
+        Ok(None)
+    }
+
+    fn step(&self, context: &mut Context<'_>, only: &mut Option<Value>) -> Result<()> {
+        if only.is_some() {
+            return Err(fail(Fault::new(
+                state("21000"),
+                "more than one row returned by a subquery used as an expression",
+            )));
+        }
+        *only = Some(context.get(0)?);
+        Ok(())
+    }
+
+    fn finalize(&self, _: &mut Context<'_>, only: Option<Option<Value>>) -> Result<Value> {
+        Ok(only.flatten().unwrap_or(Value::Null))
+    }
 }
 
 /// Exact sums.
@@ -26,6 +53,9 @@ struct Sum {
 struct Total {
     sum: BigDecimal,
     count: i64,
+    /// How many values have how many digits behind the point: a sum has as many as any of them,
+    /// where nothing is added to zeros, too.
+    scales: BTreeMap<i64, i64>,
 }
 
 impl Sum {
@@ -34,7 +64,9 @@ impl Sum {
             return Ok(Value::Null);
         };
         if !self.average {
-            return Ok(Value::Text(number::show(&total.sum)));
+            let scale = total.scales.last_key_value().map_or(0, |(scale, _)| *scale);
+            let sum = total.sum.with_scale(scale);
+            return Ok(Value::Text(number::show(&sum)));
         }
         number::compute('/', &total.sum, &total.count.into())
             .map(|average| Value::Text(number::show(&average)))
@@ -48,6 +80,12 @@ fn change(context: &Context<'_>, total: &mut Total, sign: i64) -> Result<()> {
         return Ok(());
     }
     let value = convert::numeric(value).map_err(fail)?;
+    let scale = value.fractional_digit_count();
+    let alike = total.scales.entry(scale).or_default();
+    *alike += sign;
+    if *alike == 0 {
+        total.scales.remove(&scale);
+    }
     if sign > 0 {
         total.sum += value;
     } else {

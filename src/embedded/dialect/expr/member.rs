@@ -39,7 +39,7 @@ impl Translator<'_> {
                     all.push(self.expr(item, scope)?);
                 }
                 let comparable = all.clone();
-                let (mut all, kind) = self.common(all, "IN")?;
+                let (mut all, kind) = self.common_by(all, "IN", operator::wider)?;
                 // PostgreSQL would find no operator.
                 for pair in comparable.iter().skip(1) {
                     operator::comparable(

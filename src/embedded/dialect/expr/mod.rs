@@ -74,6 +74,8 @@ pub(super) struct Translator<'s> {
     pub(super) once: bool,
     /// The same for the list of the query that is next.
     pub(super) once_next: bool,
+    /// Whether the last query has one row at most, whatever there is.
+    pub(super) one_row: bool,
     /// The sequences that numbers are drawn from.
     pub(super) draws: Vec<String>,
     /// Whether numbers are drawn for each row.
@@ -118,6 +120,7 @@ impl<'s> Translator<'s> {
             grouping: Grouping::default(),
             once: false,
             once_next: false,
+            one_row: false,
             draws: Vec::new(),
             draws_rows: false,
             changing: String::new(),
@@ -395,7 +398,16 @@ impl<'s> Translator<'s> {
             Expr::Subquery(query) => {
                 let (text, columns) = self.query(query, scope)?;
                 match columns.as_slice() {
-                    [column] => Ok(Sql::new(format!("({text})"), column.ty.clone())),
+                    [column] if self.one_row => {
+                        Ok(Sql::new(format!("({text})"), column.ty.clone()))
+                    }
+                    // SQLite would take the first of several.
+                    [column] => Ok(Sql::new(
+                        format!(
+                            "(WITH \"part\"(\"c\") AS ({text}) SELECT pg_only(\"c\") FROM \"part\")"
+                        ),
+                        column.ty.clone(),
+                    )),
                     _ => Err(Fault::new(
                         SqlState::SYNTAX_ERROR,
                         "subquery must return only one column",

@@ -5,7 +5,7 @@ use postgres_types::Type;
 use crate::embedded::dialect::Fault;
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::function::resolve::undefined;
-use crate::embedded::dialect::types;
+use crate::embedded::dialect::{operator, types};
 use crate::error_response::SqlState;
 
 impl Translator<'_> {
@@ -47,7 +47,7 @@ impl Translator<'_> {
                 )
             }
             ("nullif", 2) => {
-                let (all, kind) = self.common(all(), "NULLIF")?;
+                let (all, kind) = self.common_by(all(), "NULLIF", operator::wider)?;
                 let texts: Vec<String> = all.iter().map(Sql::ordered).collect();
                 Sql::new(format!("nullif({})", texts.join(",")), kind)
             }

@@ -10,9 +10,15 @@ pub(crate) fn zone(name: &str) -> Option<TimeZone> {
     if name.eq_ignore_ascii_case("utc") || name.eq_ignore_ascii_case("gmt") {
         return Some(TimeZone::UTC);
     }
+    // jiff has no colon in the name of an offset.
+    let plain = name
+        .split_once('>')
+        .filter(|(head, _)| head.starts_with('<') && head.contains(':'))
+        .map(|(head, rest)| format!("{}>{rest}", head.replace(':', "")));
+    let posix = plain.as_deref().unwrap_or(name);
     TimeZone::get(name)
         .ok()
-        .or_else(|| TimeZone::posix(name).ok())
+        .or_else(|| TimeZone::posix(posix).ok())
 }
 
 /// The name of a zone as it is shown, for what SET TIME ZONE takes: a name of the IANA database, a
@@ -25,16 +31,13 @@ pub(crate) fn zone_name(given: &str) -> Option<String> {
     if number.starts_with(|c: char| c.is_ascii_digit()) {
         let mut rest = Text(number);
         let hours = rest.number().ok()?;
-        let minutes = if rest.byte(b':') {
-            rest.number().ok()?
-        } else {
-            0
-        };
+        let rule = rest.byte(b':');
+        let minutes = if rule { rest.number().ok()? } else { 0 };
         if hours > 15 || minutes > 59 || rest.end().is_err() {
             return None;
         }
-        // POSIX counts to the west.
-        let (east, west) = if given.starts_with('-') {
+        // POSIX counts to the west, and what is no number is its rule.
+        let (east, west) = if given.starts_with('-') != rule {
             ('-', '+')
         } else {
             ('+', '-')
