@@ -204,7 +204,7 @@ fn the_rest_is_done_or_refused_by_name() {
         ("create schema if not exists app", "0A000"),
         ("create extension if not exists plpgsql", ""),
         ("create extension plpgsql", "42710"),
-        ("create extension if not exists \"uuid-ossp\"", "0A000"),
+        ("create extension if not exists \"postgis\"", "0A000"),
         ("do $$ begin perform 1; end $$", "0A000"),
         ("grant select on t to public", "0A000"),
         (

@@ -3,6 +3,7 @@
 use postgres_types::Type;
 use rusqlite::Connection;
 
+use crate::embedded::catalog::system::ARRAY_IN;
 use crate::embedded::catalog::{OWNER, insert};
 use crate::embedded::enums::{all, array_of};
 
@@ -15,9 +16,9 @@ pub(super) fn fill(
         let oid = known.kind.oid();
         let array = array_of(&known.kind);
         let array_oid = array.as_ref().map_or(0, Type::oid);
-        type_row(connection, &known.kind, (4, 1, "e", "E"), (0, array_oid))?;
+        type_row(connection, &known.kind, (4, 1, "e", "E"), (0, array_oid, 0))?;
         if let Some(array) = array {
-            type_row(connection, &array, (-1, 0, "b", "A"), (oid, 0))?;
+            type_row(connection, &array, (-1, 0, "b", "A"), (oid, 0, ARRAY_IN))?;
         }
         for (order, (_, label)) in (1_i64..).zip(&known.labels) {
             insert(
@@ -32,12 +33,12 @@ pub(super) fn fill(
 }
 
 /// `traits` are `typlen`, `typbyval`, `typtype` and `typcategory`, `related` the numbers of the
-/// element's type and the array's.
+/// element's type, the array's, and the input function.
 fn type_row(
     connection: &Connection,
     kind: &Type,
     traits: (i16, i16, &str, &str),
-    related: (u32, u32),
+    related: (u32, u32, i64),
 ) -> rusqlite::Result<()> {
     insert(
         connection,
@@ -58,7 +59,7 @@ fn type_row(
             &",",
             &related.0,
             &related.1,
-            &0,
+            &related.2,
             &-1,
             &0,
         ],

@@ -7,7 +7,9 @@ use sqlparser::ast::{ColumnOption, CreateTable, Statement, TableConstraint};
 use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
 
-use crate::embedded::catalog::{FIRST_OID, FIRST_TEMP_OID, Facts, OWNER, enums, insert, sequences};
+use crate::embedded::catalog::{
+    FIRST_OID, FIRST_TEMP_OID, Facts, OWNER, enums, expressions, insert, sequences,
+};
 use crate::embedded::dialect::{Table, TableColumn, identifier, shown_expression, types};
 use crate::embedded::schema::SqliteSchema;
 
@@ -169,16 +171,22 @@ impl Fill<'_> {
         };
         self.class(object, table, keys > 0, checks.len())?;
         for (number, column) in (1_i64..).zip(&table.columns) {
-            self.attribute(object, table, number, column)?;
+            let expression = statement
+                .as_ref()
+                .filter(|_| column.generated)
+                .and_then(|create| expressions::generated(create, &column.name));
+            self.attribute(object, table, number, (column, expression.as_deref()))?;
         }
         for (name, text) in &checks {
             let oid = self.number();
+            let key = expressions::columns(text, table);
             insert(
                 self.connection,
                 "pg_constraint",
-                "oid,conname,connamespace,contype,convalidated,conrelid,conislocal",
-                &[&oid, name, &2200, &"c", &1, &object.oid, &1],
+                "oid,conname,connamespace,contype,convalidated,conrelid,conkey,conislocal",
+                &[&oid, name, &2200, &"c", &1, &object.oid, &key, &1],
             )?;
+            self.usage(object, name, "CHECK", &[])?;
             self.define(oid, &format!("CHECK ({})", shown_expression(text)))?;
         }
         if !table.view {
@@ -193,7 +201,7 @@ impl Fill<'_> {
     }
 
     fn class(
-        &self,
+        &mut self,
         object: &Object,
         table: &Table,
         has_index: bool,
@@ -201,15 +209,37 @@ impl Fill<'_> {
     ) -> rusqlite::Result<()> {
         let (kind, am) = if table.view { ("v", 0) } else { ("r", 2) };
         let persistence = if object.database == "temp" { "t" } else { "p" };
+        // The type of its rows.
+        let row = self.number();
+        insert(
+            self.connection,
+            "pg_type",
+            "oid,typname,typnamespace,typowner,typlen,typtype,typcategory,typisdefined,typdelim,\
+             typrelid,typtypmod",
+            &[
+                &row,
+                &object.name,
+                &2200,
+                &OWNER,
+                &-1,
+                &"c",
+                &"C",
+                &1,
+                &",",
+                &object.oid,
+                &-1,
+            ],
+        )?;
         insert(
             self.connection,
             "pg_class",
-            "oid,relname,relnamespace,relowner,relam,relfilenode,reltuples,relhasindex,\
+            "oid,relname,relnamespace,reltype,relowner,relam,relfilenode,reltuples,relhasindex,\
              relpersistence,relkind,relnatts,relchecks,relispopulated,relreplident",
             &[
                 &object.oid,
                 &object.name,
                 &2200,
+                &row,
                 &OWNER,
                 &am,
                 &object.oid,
@@ -230,7 +260,7 @@ impl Fill<'_> {
         object: &Object,
         table: &Table,
         number: i64,
-        column: &TableColumn,
+        (column, expression): (&TableColumn, Option<&str>),
     ) -> rusqlite::Result<()> {
         let default = column.shown_default(&table.name, table.view);
         let has_default = default.is_some() || column.generated;
@@ -275,13 +305,13 @@ impl Fill<'_> {
                 },
             ],
         )?;
-        if let Some(default) = &default {
+        if let Some(default) = default.as_deref().or(expression) {
             let oid = self.number();
             insert(
                 self.connection,
                 "pg_attrdef",
                 "oid,adrelid,adnum,adbin",
-                &[&oid, &object.oid, &number, default],
+                &[&oid, &object.oid, &number, &default],
             )?;
         }
         let info = &self.facts.info;
@@ -314,9 +344,10 @@ impl Fill<'_> {
             self.connection,
             "information_schema.columns",
             "table_catalog,table_schema,table_name,column_name,ordinal_position,column_default,\
-             is_nullable,data_type,character_maximum_length,numeric_precision,\
-             numeric_precision_radix,numeric_scale,udt_catalog,udt_schema,udt_name,is_identity,\
-             identity_generation,is_generated,is_updatable",
+             is_nullable,data_type,character_maximum_length,character_octet_length,numeric_precision,\
+             numeric_precision_radix,numeric_scale,datetime_precision,udt_catalog,udt_schema,udt_name,\
+             dtd_identifier,is_self_referencing,is_identity,identity_generation,identity_cycle,\
+             is_generated,generation_expression,is_updatable",
             &[
                 &info.database,
                 &"public",
@@ -333,9 +364,11 @@ impl Fill<'_> {
                     types::show(&column.ty.kind, -1)
                 },
                 &length,
+                &expressions::octets(&column.ty),
                 &precision,
                 &radix,
                 &scale,
+                &expressions::second_digits(&column.ty),
                 &info.database,
                 &if column.ty.kind.schema() == "public" {
                     "public"
@@ -343,6 +376,8 @@ impl Fill<'_> {
                     "pg_catalog"
                 },
                 &column.ty.kind.name(),
+                &number.to_string(),
+                &"NO",
                 &if column.identity.is_empty() {
                     "NO"
                 } else {
@@ -353,7 +388,9 @@ impl Fill<'_> {
                     "d" => Some("BY DEFAULT"),
                     _ => None,
                 },
+                &"NO",
                 &if column.generated { "ALWAYS" } else { "NEVER" },
+                &expression,
                 &if table.view { "NO" } else { "YES" },
             ],
         )

@@ -1,10 +1,11 @@
 //! The rows about indexes and the constraints they stand for.
 
+use postgres_types::Type;
 use sqlparser::ast::CreateTable;
 
 use crate::embedded::catalog::fill::{Fill, Object, list};
 use crate::embedded::catalog::index_keys::{self, Key};
-use crate::embedded::catalog::{OWNER, insert};
+use crate::embedded::catalog::{OWNER, insert, opclasses};
 use crate::embedded::dialect::{
     PRIMARY_MARK, Table, TableColumn, UNIQUE_MARK, constraint_name, identifier,
 };
@@ -21,7 +22,10 @@ impl Fill<'_> {
         let mut count = 0;
         if let Some(counts) = table.columns.iter().find(|c| c.counts) {
             let oid = self.number();
-            let name = format!("{}_pkey", object.name);
+            let columns = [counts.name.clone()];
+            let name = create
+                .and_then(|c| constraint_name(c, "p", &columns))
+                .unwrap_or_else(|| format!("{}_pkey", object.name));
             let keys = [Key::plain(&counts.name)];
             self.index(object, table, oid, &name, &keys, (true, Some("p")), None)?;
             count += 1;
@@ -122,11 +126,27 @@ impl Fill<'_> {
         )?;
         let zeros = vec!["0"; keys.len()].join(" ");
         let options: Vec<&str> = keys.iter().map(Key::option).collect();
+        let expressions: Vec<&str> = keys
+            .iter()
+            .filter(|k| k.column.is_none())
+            .map(|k| k.shown.as_str())
+            .collect();
+        let expressions = (!expressions.is_empty()).then(|| expressions.join(", "));
+        let classes: Vec<String> = keys
+            .iter()
+            .map(|k| {
+                let same = |c: &&TableColumn| Some(&c.name) == k.column.as_ref();
+                let column = table.columns.iter().find(same);
+                // What an expression gives is not known here; most are texts.
+                let class = column.map_or(&Type::TEXT, |c| &c.ty.kind);
+                opclasses::of(class).to_string()
+            })
+            .collect();
         insert(
             self.connection,
             "pg_index",
             "indexrelid,indrelid,indnatts,indnkeyatts,indisunique,indisprimary,indimmediate,\
-             indisvalid,indisready,indislive,indkey,indcollation,indclass,indoption,indpred",
+             indisvalid,indisready,indislive,indkey,indcollation,indclass,indoption,indexprs,indpred",
             &[
                 &oid,
                 &object.oid,
@@ -140,8 +160,9 @@ impl Fill<'_> {
                 &1,
                 &numbers.join(" "),
                 &zeros,
-                &zeros,
+                &classes.join(" "),
                 &options.join(" "),
+                &expressions,
                 &predicate,
             ],
         )?;

@@ -2,10 +2,12 @@
 //! filled from SQLite's own schema when a statement reads them and something has changed.
 
 mod enums;
+mod expressions;
 mod fill;
 mod foreign_keys;
 mod index_keys;
 mod indexes;
+mod opclasses;
 mod sequences;
 mod system;
 mod views;

@@ -33,9 +33,25 @@ pub(super) fn fill(
             (oid, &table, &column),
         )?;
     }
-    if !has_table(connection, SEQUENCES)? {
-        return Ok(());
+    if has_table(connection, SEQUENCES)? {
+        own(connection, number)?;
     }
+    connection.execute(
+        "UPDATE information_schema.columns AS c SET identity_start=s.seqstart, \
+         identity_increment=s.seqincrement, identity_maximum=s.seqmax, identity_minimum=s.seqmin, \
+         identity_cycle=iif(s.seqcycle,'YES','NO') \
+         FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_sequence s ON s.seqrelid=d.objid \
+         JOIN pg_catalog.pg_class t ON t.oid=d.refobjid \
+         JOIN pg_catalog.pg_attribute a ON a.attrelid=t.oid AND a.attnum=d.refobjsubid \
+         WHERE d.deptype='i' AND c.is_identity='YES' AND c.table_name=t.relname \
+         AND c.column_name=a.attname",
+        [],
+    )?;
+    Ok(())
+}
+
+/// Those that were made as such.
+fn own(connection: &Connection, mut number: impl FnMut() -> i64) -> rusqlite::Result<()> {
     let names: Vec<String> = connection
         .prepare(&format!("SELECT name FROM main.{SEQUENCES}"))?
         .query_map([], |r| r.get(0))?

@@ -4,7 +4,7 @@ use postgres_types::{Kind, Type};
 use rusqlite::Connection;
 
 use crate::TlsFacts;
-use crate::embedded::catalog::{NAMESPACES, OWNER, TABLES, columns_of, insert, name_of};
+use crate::embedded::catalog::{NAMESPACES, OWNER, TABLES, columns_of, insert, name_of, opclasses};
 use crate::embedded::dialect::types;
 use crate::embedded::functions::SessionInfo;
 
@@ -87,7 +87,7 @@ const TABLE_OIDS: &[(&str, i64)] = &[
 const VIEW_OIDS: i64 = 12_000;
 
 /// Numbers for the functions that the catalogs name.
-const ARRAY_IN: i64 = 750;
+pub(super) const ARRAY_IN: i64 = 750;
 
 pub(super) fn fill(connection: &Connection, facts: &Facts) -> rusqlite::Result<()> {
     for (oid, name) in NAMESPACES {
@@ -137,6 +137,7 @@ pub(super) fn fill(connection: &Connection, facts: &Facts) -> rusqlite::Result<(
         ],
     )?;
     tables(connection)?;
+    opclasses::fill(connection)?;
     let all: Vec<Type> = (1..=6_500).filter_map(Type::from_oid).collect();
     for kind in &all {
         type_row(connection, kind, &all)?;

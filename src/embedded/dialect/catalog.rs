@@ -60,7 +60,7 @@ impl Translator<'_> {
         };
         self.schema.use_catalog();
         format!(
-            "coalesce((SELECT {name} FROM \"pg_catalog\".{table} WHERE {oid}={text}),\
+            "coalesce((SELECT quote_ident({name}) FROM \"pg_catalog\".{table} WHERE {oid}={text}),\
              iif({text}=0,'-',CAST({text} AS TEXT)))"
         )
     }

@@ -2,7 +2,8 @@
 
 use postgres_types::Type;
 use sqlparser::ast::{
-    ColumnDef, ColumnOption, CreateTable, Expr, GeneratedAs, Ident, IndexColumn, TableConstraint,
+    ColumnDef, ColumnOption, ColumnOptionDef, CreateTable, Expr, GeneratedAs, Ident, IndexColumn,
+    TableConstraint,
 };
 
 use crate::embedded::dialect::alter_constraint::unique_index;
@@ -104,7 +105,12 @@ impl Translator<'_> {
                 parts.push(format!("{text}{drawn}"));
                 continue;
             }
-            parts.push(self.new_column(&name, definition, column, &scope, &mut uniques)?);
+            let mut definition = definition.clone();
+            if column.serial {
+                // It is the key, by whichever name.
+                definition.options.extend(key_option(create));
+            }
+            parts.push(self.new_column(&name, &definition, column, &scope, &mut uniques)?);
         }
         for constraint in &create.constraints {
             parts.extend(self.constraint(&name, constraint, &columns, &scope, &mut uniques)?);
@@ -170,9 +176,12 @@ impl Translator<'_> {
         if column.serial {
             // SQLite's row number counts; AUTOINCREMENT never gives a number twice, as a sequence.
             let check = serial_bounds(&name, &column.ty.kind);
+            let is_key = |o: &&ColumnOptionDef| matches!(o.option, ColumnOption::PrimaryKey(_));
+            let given = definition.options.iter().filter(is_key);
+            let given = given.filter_map(|o| o.name.as_ref()).next();
             let mut text = format!(
                 "{name} INTEGER CONSTRAINT {} PRIMARY KEY AUTOINCREMENT{check}",
-                quote(&format!("{table}_pkey"))
+                quote(&given.map_or_else(|| format!("{table}_pkey"), fold))
             );
             for option in &definition.options {
                 match &option.option {
@@ -362,8 +371,7 @@ pub(super) fn duplicate_column(name: &str, table: &str) -> Fault {
 fn primary_key(create: &CreateTable) -> Option<(Vec<String>, usize)> {
     let mut keys: Vec<Vec<String>> = Vec::new();
     for column in &create.columns {
-        let primary =
-            |o: &sqlparser::ast::ColumnOptionDef| matches!(o.option, ColumnOption::PrimaryKey(_));
+        let primary = |o: &ColumnOptionDef| matches!(o.option, ColumnOption::PrimaryKey(_));
         if column.options.iter().any(primary) {
             keys.push(vec![fold(&column.name)]);
         }
@@ -380,6 +388,19 @@ fn primary_key(create: &CreateTable) -> Option<(Vec<String>, usize)> {
     }
     let count = keys.len();
     keys.into_iter().next().map(|k| (k, count))
+}
+
+/// The primary key that is written apart from its column.
+fn key_option(create: &CreateTable) -> Option<ColumnOptionDef> {
+    create.constraints.iter().find_map(|constraint| {
+        let TableConstraint::PrimaryKey(key) = constraint else {
+            return None;
+        };
+        Some(ColumnOptionDef {
+            name: key.name.clone(),
+            option: ColumnOption::PrimaryKey(key.clone()),
+        })
+    })
 }
 
 pub(super) fn column_name(column: &IndexColumn) -> Result<String, Fault> {

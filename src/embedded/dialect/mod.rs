@@ -246,7 +246,10 @@ impl TableColumn {
     pub(super) fn shown_default(&self, table: &str, view: bool) -> Option<String> {
         if self.counts && self.identity.is_empty() && !view {
             let name = serial_name(table, &self.name);
-            return Some(format!("nextval({}::regclass)", literal(&name)));
+            return Some(format!(
+                "nextval({}::regclass)",
+                literal(&identifier(&name))
+            ));
         }
         // That of an identity column is no default of its own.
         self.default

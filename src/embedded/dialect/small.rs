@@ -218,25 +218,23 @@ pub(super) fn create_schema(name: &str, if_not_exists: bool) -> Result<Plan, Fau
     }
 }
 
-/// CREATE EXTENSION: there is none but the language that nobody has to ask for.
+/// CREATE EXTENSION: those whose functions there are, at least in part, are there from the start.
 pub(super) fn create_extension(name: &Ident, if_not_exists: bool) -> Result<Plan, Fault> {
     let name = fold(name);
-    if name != "plpgsql" {
+    if !["plpgsql", "pgcrypto", "uuid-ossp"].contains(&name.as_str()) {
         return Err(Fault::new(
             SqlState::FEATURE_NOT_SUPPORTED,
             format!("extension \"{name}\" is not available"),
         ));
     }
+    let exists = format!("extension \"{name}\" already exists");
     if if_not_exists {
         return Ok(Plan::skipped(
             "CREATE EXTENSION",
-            "extension \"plpgsql\" already exists, skipping".into(),
+            format!("{exists}, skipping"),
         ));
     }
-    Err(Fault::new(
-        SqlState::DUPLICATE_OBJECT,
-        "extension \"plpgsql\" already exists",
-    ))
+    Err(Fault::new(SqlState::DUPLICATE_OBJECT, exists))
 }
 
 /// The name of a schema, if it is a plain one.

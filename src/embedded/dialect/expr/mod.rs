@@ -6,7 +6,7 @@ mod member;
 mod value;
 
 use postgres_types::Type;
-use sqlparser::ast::{BinaryOperator, Expr, Ident, Value};
+use sqlparser::ast::{BinaryOperator, Expr, Ident, Query, SelectItem, SetExpr, Value};
 
 use crate::embedded::dialect::scope::{Place, Relation, Scope, fold, object};
 use crate::embedded::dialect::types::{self, Ty};
@@ -391,7 +391,10 @@ impl<'s> Translator<'s> {
                 )
                 .at(expr),
             Expr::Exists { subquery, negated } => {
-                let (text, _) = self.query(subquery, scope)?;
+                let (text, _) = match listed(subquery) {
+                    Some(query) => self.query(&query, scope)?,
+                    None => self.query(subquery, scope)?,
+                };
                 let not = if *negated { "NOT " } else { "" };
                 Ok(Sql::new(format!("({not}EXISTS ({text}))"), Type::BOOL))
             }
@@ -503,6 +506,22 @@ impl<'s> Translator<'s> {
         let sql = self.condition(inner, scope, clause)?;
         Ok(Sql::new(format!("({} {test})", sql.text), Type::BOOL))
     }
+}
+
+/// `SELECT FROM t`, which EXISTS may ask, with a list.
+fn listed(query: &Query) -> Option<Query> {
+    let SetExpr::Select(select) = &*query.body else {
+        return None;
+    };
+    if !select.projection.is_empty() {
+        return None;
+    }
+    let mut query = query.clone();
+    if let SetExpr::Select(select) = &mut *query.body {
+        let one = Expr::value(Value::Number("1".into(), false));
+        select.projection.push(SelectItem::UnnamedExpr(one));
+    }
+    Some(query)
 }
 
 /// The beginning of a construct, for a message.

@@ -114,6 +114,7 @@ pub(super) const FUNCTIONS: &[(&str, &str, char, &str)] = &[
     ("pg_get_function_arguments", "o", 't', "pg_null"),
     ("pg_get_function_identity_arguments", "o", 't', "pg_null"),
     ("pg_get_function_result", "o", 't', "pg_null"),
+    ("pg_get_functiondef", "o", 't', "pg_null"),
     ("pg_get_partkeydef", "o", 't', "pg_null"),
     ("pg_get_statisticsobjdef_columns", "o", 't', "pg_null"),
     ("pg_get_triggerdef", "o", 't', "pg_null"),
@@ -197,6 +198,7 @@ pub(super) const FUNCTIONS: &[(&str, &str, char, &str)] = &[
     ("trim_scale", "n", 'n', "pg_trim_scale"),
     ("upper", "t", 't', "pg_upper"),
     ("user", "", 'm', "pg_current_user"),
+    ("uuid_generate_v4", "", 'u', "gen_random_uuid"),
     ("version", "", 't', ""),
 ];
 
