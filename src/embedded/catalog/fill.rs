@@ -8,7 +8,7 @@ use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
 
 use crate::embedded::catalog::{
-    FIRST_OID, FIRST_TEMP_OID, Facts, OWNER, enums, expressions, insert, sequences,
+    FIRST_OID, FIRST_TEMP_OID, Facts, OWNER, enums, expressions, insert, sequences, usage,
 };
 use crate::embedded::dialect::{Table, TableColumn, identifier, shown_expression, types};
 use crate::embedded::schema::SqliteSchema;
@@ -121,6 +121,7 @@ pub(super) fn fill(
     fill.point_keys()?;
     enums::fill(connection, || fill.number())?;
     sequences::fill(connection, || fill.number())?;
+    usage::fill(connection, &facts.info.database)?;
     // PostgreSQL's foreign keys are triggers, and psql looks for them only where there are any.
     connection.execute_batch(
         "UPDATE pg_catalog.pg_class SET relhastriggers=1 WHERE oid IN (SELECT conrelid FROM \

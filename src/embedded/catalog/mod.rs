@@ -10,6 +10,7 @@ mod indexes;
 mod opclasses;
 mod sequences;
 mod system;
+mod usage;
 mod views;
 
 use rusqlite::Connection;
