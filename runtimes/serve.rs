@@ -320,13 +320,15 @@ where
     D: DatabaseSession,
 {
     let mut idle_since = None;
+    // Which statement runs, and since when.
+    let mut runs = (u64::MAX, R::now());
     loop {
         let turn = {
             let timer = session.statement_timer();
             let advance = pin!(session.advance());
             match timer {
                 None => guarded(advance).await,
-                Some(timer) => timed::<R, _>(&timer, guarded(advance)).await,
+                Some(timer) => timed::<R, _>(&timer, &mut runs, guarded(advance)).await,
             }
         };
         match turn {
@@ -372,20 +374,30 @@ where
     }
 }
 
-/// Interrupts a statement that takes too long. What waits for the client to read begins anew; in a
-/// pipeline a statement may get up to twice the time.
-async fn timed<R: Runtime, T>(timer: &StatementTimer, turn: impl Future<Output = T>) -> T {
+/// Interrupts a statement that takes too long. One that begins within a turn, behind another of the
+/// same message or pipeline, may get up to twice the time.
+async fn timed<R: Runtime, T>(
+    timer: &StatementTimer,
+    runs: &mut (u64, Instant),
+    turn: impl Future<Output = T>,
+) -> T {
     let mut turn = pin!(turn);
     loop {
         let statement = timer.statement();
-        match first(turn.as_mut(), R::sleep(timer.limit())).await {
-            First::Left(turn) => return turn,
-            // The time was that of several.
-            First::Right(()) if timer.statement() != statement => {}
-            First::Right(()) => {
-                timer.fire();
-                return turn.await;
-            }
+        if runs.0 != statement {
+            *runs = (statement, R::now());
+        }
+        let past = R::now().saturating_duration_since(runs.1);
+        let left = timer.limit().saturating_sub(past);
+        if !left.is_zero()
+            && let First::Left(turn) = first(turn.as_mut(), R::sleep(left)).await
+        {
+            return turn;
+        }
+        // The time may have been that of several.
+        if timer.statement() == statement {
+            timer.fire();
+            return turn.await;
         }
     }
 }

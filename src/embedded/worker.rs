@@ -276,6 +276,10 @@ impl<'c> Worker<'c> {
                         self.end_query()?;
                         return Ok(true);
                     };
+                    // Each statement has its own time, and the one before may have set how much.
+                    if *any && !events.is_empty() {
+                        return Ok(false);
+                    }
                     (*next, *any) = (next.saturating_add(1), true);
                     let run = Run {
                         statement,

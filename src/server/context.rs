@@ -232,6 +232,11 @@ impl SessionContext {
         self.state().settings.zone()
     }
 
+    /// Whether there may be settings to be reported.
+    pub(crate) fn have_settings_changed(&self) -> bool {
+        self.0.changed.load(Ordering::Acquire)
+    }
+
     /// The settings to be reported, if any may have changed since the last time.
     pub(crate) fn take_changed(&self) -> Option<Vec<(&'static str, String)>> {
         self.0

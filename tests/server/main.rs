@@ -409,6 +409,29 @@ fn a_statement_that_takes_too_long_is_cancelled_and_told_why() {
         "{story}"
     );
     assert!(began.elapsed() < PATIENCE);
+    // Nor may it take longer to send its rows.
+    client.send(&query(
+        "select repeat('x', 10000) from generate_series(1, 10000000)",
+    ));
+    let story = client.story();
+    assert!(
+        story.ends_with("D E(ERROR 57014: canceling statement due to statement timeout) Z(I)"),
+        "{}",
+        story.replace("D ", "")
+    );
+    // A new limit holds from the next statement on.
+    client.send(&query("set statement_timeout = 200; select pg_sleep(60)"));
+    assert_eq!(
+        client.story(),
+        "C(SET) T E(ERROR 57014: canceling statement due to statement timeout) Z(I)"
+    );
+    client.send(&query(
+        "set statement_timeout = 2000; select pg_sleep(1.2); select pg_sleep(1.2)",
+    ));
+    assert_eq!(
+        client.story(),
+        "C(SET) T D C(SELECT 1) T D C(SELECT 1) Z(I)"
+    );
     // Short ones are not, however many there are.
     for _ in 0..5 {
         client.send(&query("select 1"));

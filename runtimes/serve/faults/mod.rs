@@ -276,8 +276,7 @@ fn who_does_not_read_keeps_nobody_waiting_and_gets_all_of_it_later() {
     run(async {
         let world = World::new();
         let place = world.place(Duration::from_secs(10));
-        let sql = "set statement_timeout = 300; set idle_session_timeout = 300;\
-                   select repeat('x', 1000) from generate_series(1, 3000)";
+        let sql = "set idle_session_timeout = 300; select repeat('x', 1000) from generate_series(1, 3000)";
         let (io, counts) = place.connect(Fault::None, Fault::None, 0);
         let mut slow = ask(io, sql).await;
         let sent = until_it_stands_still(&counts).await;
@@ -285,7 +284,7 @@ fn who_does_not_read_keeps_nobody_waiting_and_gets_all_of_it_later() {
         let (io, other) = place.connect(Fault::None, Fault::None, 0);
         world.talk(io, false, 100).await.unwrap();
         assert!(gone(&other).await);
-        // Neither a statement that takes long nor an idle session, in PostgreSQL too.
+        // It is no idle session, in PostgreSQL too.
         ::tokio::time::sleep(Duration::from_millis(400)).await;
         let mut heard = Vec::new();
         while !heard.ends_with(b"Z\0\0\0\x05I") {
@@ -299,6 +298,29 @@ fn who_does_not_read_keeps_nobody_waiting_and_gets_all_of_it_later() {
             .unwrap()
             .unwrap();
         assert!(heard.windows(6).any(|w| w == b"C57P05"));
+        place.stop().await;
+        world.assert_closed().await;
+    });
+}
+
+#[test]
+fn the_time_of_a_statement_is_that_of_its_client_too() {
+    run(async {
+        let world = World::new();
+        let place = world.place(Duration::from_secs(10));
+        let sql =
+            "set statement_timeout = 300; select repeat('x', 1000) from generate_series(1, 3000)";
+        let (io, counts) = place.connect(Fault::None, Fault::None, 0);
+        let mut slow = ask(io, sql).await;
+        until_it_stands_still(&counts).await;
+        ::tokio::time::sleep(Duration::from_millis(400)).await;
+        let mut heard = Vec::new();
+        while !heard.ends_with(b"Z\0\0\0\x05I") {
+            let n = timeout(SOON, slow.read_buf(&mut heard)).await;
+            assert!(n.expect("it goes on").unwrap() > 0);
+        }
+        assert!(heard.windows(6).any(|w| w == b"C57014"));
+        drop(slow);
         place.stop().await;
         world.assert_closed().await;
     });

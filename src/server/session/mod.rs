@@ -293,7 +293,6 @@ impl<S: DatabaseSession> QuerySession<S> {
                     Ok(Some((length, message))) => {
                         self.taken = self.taken.saturating_add(length);
                         core.ready = false;
-                        core.statement_timer.count.fetch_add(1, Ordering::AcqRel);
                         if copying {
                             let kind = waiting.first().copied().unwrap_or_default();
                             core.handle_copy(kind, message).await
@@ -305,6 +304,9 @@ impl<S: DatabaseSession> QuerySession<S> {
                     }
                     Ok(None) => {
                         self.forget_input();
+                        if !copying {
+                            self.core.statement_timer.restart();
+                        }
                         if self.core.report_unasked() {
                             return self.core.send();
                         }
@@ -365,6 +367,7 @@ impl<S: DatabaseSession> Core<S> {
         let status = self.session.transaction_status();
         protocol::put_ready_for_query(&mut self.out, status);
         self.ready = true;
+        self.statement_timer.restart();
     }
 
     /// PostgreSQL tells of settings once for each query, however often they changed.

@@ -197,6 +197,13 @@ impl<S: DatabaseSession> Core<S> {
             protocol::put_command_complete(&mut self.out, tag);
         }
         self.forget();
+        self.statement_timer.restart();
+        // What follows in the same message has the limit that was just set.
+        if self.context.have_settings_changed() {
+            let before = self.statement_timer.limit;
+            self.statement_timer.limit = self.context.statement_timeout();
+            self.flush |= before != self.statement_timer.limit;
+        }
     }
 
     /// The portal that runs is at its end.
@@ -248,6 +255,7 @@ impl<S: DatabaseSession> Core<S> {
             }
             _ => error.put(&mut self.out),
         }
+        self.statement_timer.restart();
         if error.severity() == Severity::Fatal {
             self.over = true;
             return true;

@@ -10,7 +10,7 @@ use crate::server::database::Interrupt;
 #[derive(Clone)]
 pub struct StatementTimer {
     pub(super) limit: Option<Duration>,
-    /// Counts the messages that were dealt with.
+    /// Counts the ends of statements, and of what the client kept waiting.
     pub(super) count: Arc<AtomicU64>,
     pub(super) interrupt: Interrupt,
     /// So that the client is told why.
@@ -32,10 +32,17 @@ impl StatementTimer {
         self.limit.unwrap_or(Duration::MAX)
     }
 
-    /// A number that is another for each statement: when it changes, the time begins anew.
+    /// A number that is another for each statement: when it changes, the time begins anew. It
+    /// includes the time in which the client is sent the rows.
     #[must_use]
     pub fn statement(&self) -> u64 {
         self.count.load(Ordering::Acquire)
+    }
+
+    /// A statement is over.
+    pub(super) fn restart(&self) {
+        self.count.fetch_add(1, Ordering::AcqRel);
+        self.fired.store(false, Ordering::Release);
     }
 
     /// Whether it has fired, since the last time this was asked.

@@ -195,6 +195,47 @@ fn what_waits_for_the_client_can_be_interrupted_and_nothing_else_is() {
     client.session.statement_timer().unwrap().fire();
     assert_eq!(client.answers(), format!("{late} Z(I)"));
     assert_eq!(client.say(&query("do")), "C(DO) Z(I)");
+
+    // What was over when it fired leaves the next alone.
+    begun(&mut client, "made 100000");
+    client.session.statement_timer().unwrap().fire();
+    let answer = client.answers();
+    assert!(answer.ends_with("C(SELECT 100000) Z(I)"), "{answer}");
+    assert_eq!(client.say(&query("rows 1")), "T(n:0) D(1) C(SELECT 1) Z(I)");
+}
+
+#[test]
+fn each_statement_has_its_own_time() {
+    let server = server();
+    let mut client = Client::of(&server);
+    assert!(client.session.statement_timer().is_none());
+    // It holds from the next statement on, so whoever keeps the time is told.
+    client
+        .session
+        .handle_input(&query("set statement_timeout = 1000; rows 100000; do"));
+    assert!(matches!(now(client.session.advance()), Turn::Send(_)));
+    let timer = client.session.statement_timer().unwrap();
+    assert_eq!(timer.limit(), std::time::Duration::from_secs(1));
+    // All pieces of a result are of one statement.
+    let statement = timer.statement();
+    for _ in 0..3 {
+        assert!(matches!(now(client.session.advance()), Turn::Send(_)));
+        assert_eq!(timer.statement(), statement);
+    }
+    let answer = client.answers();
+    assert!(answer.ends_with("C(SELECT 100000) C(DO) Z(I)"), "{answer}");
+    let idle = timer.statement();
+    assert!(idle > statement);
+    // Nor does the client's own time count, but for what it was asked for.
+    assert_eq!(client.say(&parse("", "rows 1", &[])), "");
+    assert!(timer.statement() > idle);
+    client.say(&sync());
+    client.say(&query("copy in text"));
+    let copy = timer.statement();
+    client.say(&data("1\ta\n"));
+    assert_eq!(timer.statement(), copy);
+    client.say(&done());
+    assert!(timer.statement() > copy);
 }
 
 #[test]
