@@ -1,15 +1,6 @@
 //! What tools that compare a schema with their own ask the catalogs.
-#![cfg(all(
-    feature = "tokio",
-    feature = "sqlite",
-    feature = "certificates",
-    any(feature = "aws-lc-rs", feature = "ring")
-))]
-#![allow(clippy::unwrap_used, reason = "tests fail on surprises")]
 
-mod common;
-
-use common::sql::on_empty;
+use crate::common::sql::on_empty;
 
 /// Each answer is PostgreSQL 15's.
 #[test]
