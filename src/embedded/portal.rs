@@ -11,7 +11,7 @@ use rusqlite::{CachedStatement, Connection};
 use crate::embedded::dialect::{Output, Parsed, Script, Translated, Ty};
 use crate::embedded::error::{respond, respond_to};
 use crate::embedded::schema::SqliteSchema;
-use crate::embedded::{convert, sequences, value};
+use crate::embedded::{convert, functions, sequences, value};
 use crate::error_response::ErrorResponse;
 use crate::server::{CopyRows, Event, RowFormat, Rows, Value};
 
@@ -113,11 +113,13 @@ impl Copying {
             .map_err(|e| respond(&e, Some(schema)))?;
         for row in rows.rows() {
             for (number, (value, ty)) in (1..).zip(row.values().zip(&self.columns)) {
-                let kept = value::kept(value?.into_owned(), &ty.kind).and_then(|kept| {
-                    if ty.modifier < 0 {
-                        return Ok(kept);
+                let kept = value::kept(value?.into_owned(), &ty.kind);
+                let kept = kept.and_then(|kept| match (kept, &ty.kind) {
+                    (Kept::Text(text), &Type::JSON | &Type::JSONB) => {
+                        functions::json(text, ty.kind == Type::JSONB).map(Kept::Text)
                     }
-                    convert::cast((&kept).into(), &ty.kind, ty, false)
+                    (kept, _) if ty.modifier < 0 => Ok(kept),
+                    (kept, _) => convert::cast((&kept).into(), &ty.kind, ty, false),
                 });
                 let kept = kept.map_err(|f| f.respond(None))?;
                 statement

@@ -79,7 +79,9 @@ impl SessionContext {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn set_stand_in(&self, stand_in: Weak<dyn StandIn>) {
+    /// For adapters: says who can poll this session on other threads, so that
+    /// [`SessionContext::answer`] does more than to answer. The first call counts.
+    pub fn set_stand_in(&self, stand_in: Weak<dyn StandIn>) {
         self.0.stand_in.take(stand_in);
     }
 

@@ -43,5 +43,5 @@ pub(crate) use session::frontend;
 pub(crate) use session::newcomer;
 pub use session::{QuerySession, StatementTimer, Turn};
 pub use settings::{Scope, Setting};
-pub(crate) use stand_in::StandIn;
+pub use stand_in::StandIn;
 pub use value::{Interval, Value};

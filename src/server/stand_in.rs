@@ -2,9 +2,12 @@
 
 use std::sync::{Arc, OnceLock, Weak};
 
-/// Polls a session in place of its task.
-pub(crate) trait StandIn: Send + Sync {
-    /// Does `answer`. If that wakes the session, it is polled here and now, on this thread.
+/// Polls a session in place of its task. Adapters implement it
+/// ([`SessionContext::set_stand_in`](crate::server::SessionContext::set_stand_in)); those of this
+/// crate do, but for the blocking one.
+pub trait StandIn: Send + Sync {
+    /// Does `answer`. If that wakes the session, it is polled here and now, on this thread; or its
+    /// task is woken, if it is just being polled there.
     fn answer(self: Arc<Self>, answer: &mut dyn FnMut());
 }
 

@@ -258,6 +258,12 @@ fn comments_are_kept_and_go_with_what_they_are_on() {
         ("comment on table nope is 'x'", "42P01"),
         ("comment on view u is 'x'", "42809"),
         ("comment on database x is 'x'", "0A000"),
+        ("comment on schema public is 'ours'", ""),
+        (
+            "select obj_description('public'::regnamespace, 'pg_namespace')",
+            "ours",
+        ),
+        ("comment on schema nope is 'x'", "3F000"),
         (
             "select table_name from information_schema.tables where table_schema = 'public' order by 1",
             "u;v",

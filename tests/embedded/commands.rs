@@ -36,6 +36,27 @@ fn tables_are_queries() {
 }
 
 #[test]
+fn a_generated_column_takes_nothing_but_default() {
+    on_empty(&[
+        (
+            "create table g(a int, up int generated always as (a * 2) stored, b int)",
+            "",
+        ),
+        (
+            "insert into g(a, up) values (1, default), (2, default) returning *",
+            "1|2|∅;2|4|∅",
+        ),
+        ("insert into g values (3, default, 4) returning *", "3|6|4"),
+        ("insert into g values (5) returning *", "5|10|∅"),
+        ("insert into g values (3, 4)", "428C9"),
+        ("insert into g(up) values (1)", "428C9"),
+        ("insert into g(a, up) values (1, default), (2, 7)", "428C9"),
+        ("insert into g select 1, 2", "428C9"),
+        ("insert into g default values returning *", "∅|∅|∅"),
+    ]);
+}
+
+#[test]
 fn tables_are_made_after_others() {
     on_empty(&[
         (

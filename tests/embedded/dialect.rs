@@ -599,6 +599,17 @@ fn copy_takes_all_rows_or_none_and_gives_them_back() {
             assert_eq!(String::from_utf8(bytes).unwrap(), expected, "{sql}");
         }
         assert_eq!(answer(&client, "copy t from '/etc/passwd'").await, "42501");
+        let made = "create table j(a jsonb, b json)";
+        client.batch_execute(made).await.unwrap();
+        let data = "{\"b\":1,\"a\" :2}\t{\"b\":1,\"a\" :2}\n";
+        assert_eq!(give("copy j from stdin", data).await.unwrap(), 1);
+        assert_eq!(
+            answer(&client, "select * from j").await,
+            "{\"a\": 2, \"b\": 1}|{\"b\":1,\"a\" :2}"
+        );
+        for data in ["{a}\t{}\n", "{}\t{a}\n"] {
+            assert_eq!(code(give("copy j from stdin", data).await), "22P02");
+        }
     });
 }
 

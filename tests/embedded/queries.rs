@@ -247,6 +247,35 @@ fn json_is_spaced_as_in_postgresql() {
 }
 
 #[test]
+fn jsonb_is_kept_one_way() {
+    on_empty(&[
+        (
+            r#"select '{"bb":1,"a":2,"a":3,"c":{"z":1,"y":2}}'::jsonb, '{"b" :1,"a":2}'::json"#,
+            r#"{"a": 3, "c": {"y": 2, "z": 1}, "bb": 1}|{"b" :1,"a":2}"#,
+        ),
+        (
+            r#"select '[1e3,-0,1.10,1E-3,-1.50e1]'::jsonb, '"a\u00e4\/\b\u0001\ud83d\ude00"'::jsonb"#,
+            r#"[1000, 0, 1.10, 0.001, -15.0]|"aä/\b\u0001😀""#,
+        ),
+        (r#"select '"\u0000"'::jsonb"#, "22P05"),
+        (r#"select '{"\u0000":1}'::jsonb"#, "22P05"),
+        (r#"select '"\ud83d"'::jsonb"#, "22P02"),
+        (
+            r#"select '{"b":1}'::jsonb || '{"a":2}', jsonb_set('{"b":1}','{a}','5'), jsonb_build_object('zz',1,'b',2,'b',3)"#,
+            r#"{"a": 2, "b": 1}|{"a": 5, "b": 1}|{"b": 3, "zz": 1}"#,
+        ),
+        (
+            "select to_jsonb(x), jsonb_agg(x) from (select 1 as zz, 2 as b) x group by zz, b",
+            r#"{"b": 2, "zz": 1}|[{"b": 2, "zz": 1}]"#,
+        ),
+        (r#"select '{"b":1,"a":2}'::jsonb = '{"a":2,"b":1}'"#, "t"),
+        ("create table j(x jsonb)", ""),
+        (r#"insert into j values ('{"q":1,"b":1e2}')"#, ""),
+        ("select x, x ->> 'b' from j", r#"{"b": 100, "q": 1}|100"#),
+    ]);
+}
+
+#[test]
 fn jsonb_and_arrays_contain_change_and_lead_somewhere() {
     on_empty(&[
         (
@@ -293,7 +322,7 @@ fn jsonb_and_arrays_contain_change_and_lead_somewhere() {
         ("select id from t where meta @> '{\"tier\": \"gold\"}'", "1"),
         (
             "update t set meta = meta - 'n' || '{\"x\": [1]}' where meta ? 'tier' returning meta",
-            "{\"tier\": \"gold\", \"x\": [1]}",
+            "{\"x\": [1], \"tier\": \"gold\"}",
         ),
     ]);
 }

@@ -163,7 +163,8 @@ fn comments(connection: &Connection) -> rusqlite::Result<()> {
                  SELECT c.oid, 1259, coalesce(a.attnum, 0), m.comment FROM main.{COMMENTS} m \
                  JOIN pg_catalog.pg_class c ON c.relname=m.object AND c.oid>={FIRST_OID} \
                  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid=c.oid AND a.attname=m.sub \
-                 WHERE m.sub='' OR a.attnum IS NOT NULL"
+                 WHERE m.sub='' OR a.attnum IS NOT NULL \
+                 UNION ALL SELECT 2200, 2615, 0, comment FROM main.{COMMENTS} WHERE object='' AND sub='public'"
             ),
             [],
         )?;

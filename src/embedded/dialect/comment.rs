@@ -49,6 +49,17 @@ impl Translator<'_> {
             .iter()
             .filter_map(|p| p.as_ident().map(fold))
             .collect();
+        if kind == CommentObject::Schema {
+            let name = parts.pop().unwrap_or_default();
+            if name != "public" {
+                return Err(Fault::new(
+                    SqlState::INVALID_SCHEMA_NAME,
+                    format!("schema \"{name}\" does not exist"),
+                ));
+            }
+            // No relation is without a name.
+            return Ok((String::new(), name));
+        }
         if kind == CommentObject::Index {
             let name = parts.pop().unwrap_or_default();
             if !self.schema.index_exists(&name)? {

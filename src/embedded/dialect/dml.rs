@@ -128,26 +128,11 @@ impl Translator<'_> {
                 )
                 .at(column));
             }
-            if found.generated {
-                return Err(Fault::new(
-                    SqlState::new("428C9").unwrap_or(SqlState::SYNTAX_ERROR),
-                    format!(
-                        "cannot insert a non-DEFAULT value into column \"{}\"",
-                        found.name
-                    ),
-                )
-                .at(column));
-            }
             columns.push(found);
         }
         let listed = !columns.is_empty();
         if !listed {
-            columns = table
-                .columns
-                .iter()
-                .filter(|c| !c.generated)
-                .cloned()
-                .collect();
+            columns.clone_from(&table.columns);
         }
         let alias = insert.table_alias.as_ref().map(|a| fold(&a.alias));
         let visible = alias.unwrap_or_else(|| table.name.clone());
@@ -164,6 +149,18 @@ impl Translator<'_> {
                 None => self.insert_query(query, &mut columns, listed, &scope)?,
             },
         };
+        // Where it was only DEFAULT it is left out by now.
+        let generated = columns.iter().find(|c| c.generated);
+        if let Some(column) = generated.filter(|_| insert.source.is_some()) {
+            return Err(Fault::new(
+                SqlState::new("428C9").unwrap_or(SqlState::SYNTAX_ERROR),
+                format!(
+                    "cannot insert a non-DEFAULT value into column \"{}\"",
+                    column.name
+                ),
+            )
+            .with_detail(format!("Column \"{}\" is a generated column.", column.name)));
+        }
         let always = columns.iter().find(|c| c.identity == "a");
         if let Some(column) = always.filter(|_| insert.source.is_some()) {
             match insert.overriding {

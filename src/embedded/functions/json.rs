@@ -5,6 +5,7 @@ use rusqlite::types::Value;
 
 use crate::embedded::dialect::{Fault, types};
 use crate::embedded::functions::collection::items;
+use crate::embedded::functions::json_change::Json;
 use crate::embedded::functions::text::{kind_of, shown};
 use crate::embedded::functions::{Strict, Table, integer, text, value};
 use crate::error_response::SqlState;
@@ -43,15 +44,8 @@ pub(super) const FUNCTIONS: Table = &[
         Ok(Value::Text(format!("[{}]", rows.join(","))))
     }),
     ("pg_json", 2, |a| {
-        let text = text(a, 0);
-        match json_end(text.as_bytes()) {
-            Some(()) if integer(a, 1) == 1 => Ok(Value::Text(respaced(&text))),
-            Some(()) => Ok(Value::Text(text.into_owned())),
-            None => Err(Fault::new(
-                SqlState::INVALID_TEXT_REPRESENTATION,
-                "invalid input syntax for type json",
-            )),
-        }
+        let jsonb = integer(a, 1) == 1;
+        checked(text(a, 0).into_owned(), jsonb).map(Value::Text)
     }),
     ("pg_json_typeof", 1, |a| {
         let text = text(a, 0);
@@ -149,6 +143,18 @@ pub(super) const LOOSE: &[(&str, Strict)] = &[
     }),
 ];
 
+/// A text as `json`, or as `jsonb`.
+pub(in crate::embedded) fn checked(text: String, jsonb: bool) -> Result<String, Fault> {
+    match json_end(text.as_bytes()) {
+        Some(()) if jsonb => Ok(Json::read(&text).canonical()?.show()),
+        Some(()) => Ok(text),
+        None => Err(Fault::new(
+            SqlState::INVALID_TEXT_REPRESENTATION,
+            "invalid input syntax for type json",
+        )),
+    }
+}
+
 /// A JSON array of texts.
 fn list<'t>(texts: impl Iterator<Item = &'t str>) -> Value {
     let texts: Vec<String> = texts.map(quoted).collect();
@@ -208,6 +214,8 @@ pub(super) fn quoted(text: &str) -> String {
             '\n' => out.push_str("\\n"),
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
             c if c < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
             c => out.push(c),
         }
@@ -306,39 +314,6 @@ fn json_number(text: &[u8]) -> Option<&[u8]> {
     Some(rest)
 }
 
-/// As jsonb shows it: a blank behind colons and commas, none elsewhere. Keys keep their order and
-/// their doubles, which jsonb does not.
-fn respaced(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let (mut string, mut escaped) = (false, false);
-    for c in text.chars() {
-        if string {
-            out.push(c);
-            if escaped {
-                escaped = false;
-            } else if c == '\\' {
-                escaped = true;
-            } else if c == '"' {
-                string = false;
-            }
-            continue;
-        }
-        match c {
-            '"' => {
-                string = true;
-                out.push(c);
-            }
-            ':' | ',' => {
-                out.push(c);
-                out.push(' ');
-            }
-            c if c.is_ascii_whitespace() => {}
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -360,10 +335,6 @@ mod tests {
             assert!(json_end(bad.as_bytes()).is_none(), "{bad}");
         }
         assert!(json_end("[".repeat(100_000).as_bytes()).is_none());
-        assert_eq!(
-            respaced("{\"a\" :\n[1,2], \"b:\":\"x, y\"}"),
-            "{\"a\": [1, 2], \"b:\": \"x, y\"}"
-        );
     }
 
     #[test]

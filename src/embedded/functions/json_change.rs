@@ -30,6 +30,7 @@ pub(super) const FUNCTIONS: Table = &[
                 for (key, member) in right {
                     set_member(&mut left, key, member);
                 }
+                sort(&mut left);
                 Json::Object(left)
             }
             (left, right) => {
@@ -120,6 +121,14 @@ fn invalid(text: &'static str) -> Fault {
     Fault::new(SqlState::INVALID_PARAMETER_VALUE, text)
 }
 
+fn no_character() -> Fault {
+    Fault::new(
+        SqlState::new("22P05").unwrap_or(SqlState::INVALID_TEXT_REPRESENTATION),
+        "unsupported Unicode escape sequence",
+    )
+    .with_detail("\\u0000 cannot be converted to text.".into())
+}
+
 /// A number from the front, or with a minus from the back.
 pub(super) fn place(n: i64, length: usize) -> Option<usize> {
     let at = match usize::try_from(n) {
@@ -136,6 +145,11 @@ fn set_member(members: &mut Vec<(String, Json)>, key: String, member: Json) {
     }
 }
 
+/// As jsonb keeps keys: the shorter first, then by bytes.
+fn sort(members: &mut [(String, Json)]) {
+    members.sort_by(|(a, _), (b, _)| (a.len(), a).cmp(&(b.len(), b)));
+}
+
 fn set(json: &mut Json, path: &[String], new: Json, create: bool) {
     let Some((step, rest)) = path.split_first() else {
         return;
@@ -144,7 +158,10 @@ fn set(json: &mut Json, path: &[String], new: Json, create: bool) {
         Json::Object(members) => match members.iter_mut().find(|(k, _)| k == step) {
             Some((_, old)) if rest.is_empty() => *old = new,
             Some((_, inner)) => set(inner, rest, new, create),
-            None if rest.is_empty() && create => members.push((step.clone(), new)),
+            None if rest.is_empty() && create => {
+                members.push((step.clone(), new));
+                sort(members);
+            }
             None => {}
         },
         Json::Array(items) => {
@@ -195,7 +212,46 @@ impl Json {
         }
     }
 
-    fn show(&self) -> String {
+    /// As jsonb keeps it: keys in its order, strings as they are read, numbers as numeric.
+    pub(super) fn canonical(self) -> Result<Self, Fault> {
+        Ok(match self {
+            Self::Object(mut members) => {
+                sort(&mut members);
+                if members.iter().any(|(k, _)| k.contains('\0')) {
+                    return Err(no_character());
+                }
+                let members = members.into_iter().map(|(k, v)| Ok((k, v.canonical()?)));
+                Self::Object(members.collect::<Result<_, Fault>>()?)
+            }
+            Self::Array(items) => {
+                let items = items.into_iter().map(Self::canonical);
+                Self::Array(items.collect::<Result<_, _>>()?)
+            }
+            Self::Plain(raw) => Self::Plain(match raw.as_bytes().first() {
+                Some(b'"') => {
+                    let said = unquoted(&raw);
+                    if said.contains('\0') {
+                        return Err(no_character());
+                    }
+                    let halves = said.matches('\u{fffd}').count();
+                    let written = raw.to_ascii_lowercase();
+                    let whole = ["\u{fffd}", "\\ufffd"].map(|w| written.matches(w).count());
+                    if halves > whole.iter().sum() {
+                        return Err(Fault::new(
+                            SqlState::INVALID_TEXT_REPRESENTATION,
+                            "invalid input syntax for type json",
+                        )
+                        .with_detail("Unicode surrogates must come in pairs.".into()));
+                    }
+                    quoted(&said)
+                }
+                Some(b'-' | b'0'..=b'9') => number::show(&number::parse(&raw)?),
+                _ => raw,
+            }),
+        })
+    }
+
+    pub(super) fn show(&self) -> String {
         match self {
             Self::Plain(raw) => raw.clone(),
             Self::Array(items) => {
@@ -313,6 +369,32 @@ mod tests {
             read("{\"a\":1,\"b\":[2],\"\\u0061\":3}"),
             "{\"a\": 3, \"b\": [2]}"
         );
+    }
+
+    #[test]
+    fn jsonb_has_an_order_and_one_way_to_say_a_thing() {
+        let canonical = |text| Json::read(text).canonical().map(|j| j.show());
+        for (written, kept) in [
+            (
+                r#"{"bb":1,"a":2,"a":3,"c":{"z":1,"y":2}}"#,
+                r#"{"a": 3, "c": {"y": 2, "z": 1}, "bb": 1}"#,
+            ),
+            (r#"{"ä":1,"zz":2,"z":3}"#, r#"{"z": 3, "zz": 2, "ä": 1}"#),
+            (
+                "[1e3,-0,1.10,1E-3,0.0,-1.50e1,12345678901234567890.1]",
+                "[1000, 0, 1.10, 0.001, 0.0, -15.0, 12345678901234567890.1]",
+            ),
+            (
+                r#""a\u00e4\/\b\f\n\u0001\ud83d\ude00""#,
+                r#""aä/\b\f\n\u0001😀""#,
+            ),
+            (r#"[null,true,{}, [ ]]"#, "[null, true, {}, []]"),
+        ] {
+            assert_eq!(canonical(written).as_deref().ok(), Some(kept));
+        }
+        for bad in [r#""\u0000""#, r#"{"\u0000":1}"#, r#""\ud83d""#, "1e1000000"] {
+            assert!(canonical(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -37,6 +37,7 @@ use rusqlite::{Connection, Error, Result};
 use crate::embedded::convert;
 use crate::embedded::dialect::{Fault, Ty, types};
 use crate::error_response::SqlState;
+pub(super) use json::checked as json;
 pub(super) use session::{Alarm, SessionInfo, Woken};
 
 /// A function of values that are not NULL.

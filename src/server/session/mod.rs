@@ -195,7 +195,9 @@ impl<S: DatabaseSession> QuerySession<S> {
         })
     }
 
-    pub(crate) fn context(&self) -> &SessionContext {
+    /// What the server keeps for the session.
+    #[must_use]
+    pub fn context(&self) -> &SessionContext {
         &self.core.context
     }
 
