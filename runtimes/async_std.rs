@@ -50,11 +50,6 @@ impl Runtime for AsyncStd {
     }
 
     #[cfg(feature = "server")]
-    fn elsewhere() -> Option<impl Fn(&mut dyn FnMut()) + Send + Sync + 'static> {
-        Some(|poll: &mut dyn FnMut()| poll())
-    }
-
-    #[cfg(feature = "server")]
     type Tcp = ::async_std::net::TcpListener;
 
     #[cfg(all(feature = "server", unix))]

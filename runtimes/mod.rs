@@ -60,7 +60,9 @@ pub(crate) trait Runtime: 'static {
     /// What polls a future of this runtime on a thread that is none of its own; None if that
     /// cannot be. To be called within a task.
     #[cfg(feature = "server")]
-    fn elsewhere() -> Option<impl Fn(&mut dyn FnMut()) + Send + Sync + 'static>;
+    fn elsewhere() -> Option<impl Fn(&mut dyn FnMut()) + Send + Sync + 'static> {
+        Some(|poll: &mut dyn FnMut()| poll())
+    }
 
     /// Its TCP listener.
     #[cfg(feature = "server")]

@@ -57,11 +57,6 @@ impl Runtime for Smol {
     }
 
     #[cfg(feature = "server")]
-    fn elsewhere() -> Option<impl Fn(&mut dyn FnMut()) + Send + Sync + 'static> {
-        Some(|poll: &mut dyn FnMut()| poll())
-    }
-
-    #[cfg(feature = "server")]
     type Tcp = ::smol::net::TcpListener;
 
     #[cfg(all(feature = "server", unix))]

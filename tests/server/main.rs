@@ -415,7 +415,7 @@ fn a_statement_that_takes_too_long_is_cancelled_and_told_why() {
     ));
     let story = client.story();
     assert!(
-        story.ends_with("D E(ERROR 57014: canceling statement due to statement timeout) Z(I)"),
+        story.ends_with("E(ERROR 57014: canceling statement due to statement timeout) Z(I)"),
         "{}",
         story.replace("D ", "")
     );
@@ -426,7 +426,7 @@ fn a_statement_that_takes_too_long_is_cancelled_and_told_why() {
         "C(SET) T E(ERROR 57014: canceling statement due to statement timeout) Z(I)"
     );
     client.send(&query(
-        "set statement_timeout = 2000; select pg_sleep(1.2); select pg_sleep(1.2)",
+        "set statement_timeout = 4000; select pg_sleep(2.2); select pg_sleep(2.2)",
     ));
     assert_eq!(
         client.story(),

@@ -17,6 +17,16 @@ use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{Fault, Output, Table, TableColumn, quote};
 use crate::error_response::SqlState;
 
+/// 428C9.
+fn only_default(column: &TableColumn, what: &str) -> Fault {
+    let name = &column.name;
+    Fault::new(
+        SqlState::new("428C9").unwrap_or(SqlState::SYNTAX_ERROR),
+        format!("cannot insert a non-DEFAULT value into column \"{name}\""),
+    )
+    .with_detail(format!("Column \"{name}\" is {what}."))
+}
+
 impl Translator<'_> {
     /// The conversion of a value on its way into a column.
     pub(super) fn assign(&mut self, sql: Sql, name: &str, ty: &Ty) -> Result<Sql, Fault> {
@@ -152,14 +162,7 @@ impl Translator<'_> {
         // Where it was only DEFAULT it is left out by now.
         let generated = columns.iter().find(|c| c.generated);
         if let Some(column) = generated.filter(|_| insert.source.is_some()) {
-            return Err(Fault::new(
-                SqlState::new("428C9").unwrap_or(SqlState::SYNTAX_ERROR),
-                format!(
-                    "cannot insert a non-DEFAULT value into column \"{}\"",
-                    column.name
-                ),
-            )
-            .with_detail(format!("Column \"{}\" is a generated column.", column.name)));
+            return Err(only_default(column, "a generated column"));
         }
         let always = columns.iter().find(|c| c.identity == "a");
         if let Some(column) = always.filter(|_| insert.source.is_some()) {
@@ -169,17 +172,10 @@ impl Translator<'_> {
                     return Err(Fault::unsupported("OVERRIDING USER VALUE").at(name));
                 }
                 None => {
-                    return Err(Fault::new(
-                        SqlState::new("428C9").unwrap_or(SqlState::SYNTAX_ERROR),
-                        format!(
-                            "cannot insert a non-DEFAULT value into column \"{}\"",
-                            column.name
-                        ),
+                    return Err(only_default(
+                        column,
+                        "an identity column defined as GENERATED ALWAYS",
                     )
-                    .with_detail(format!(
-                        "Column \"{}\" is an identity column defined as GENERATED ALWAYS.",
-                        column.name
-                    ))
                     .with_hint("Use OVERRIDING SYSTEM VALUE to override."));
                 }
             }

@@ -148,11 +148,15 @@ pub(in crate::embedded) fn checked(text: String, jsonb: bool) -> Result<String, 
     match json_end(text.as_bytes()) {
         Some(()) if jsonb => Ok(Json::read(&text).canonical()?.show()),
         Some(()) => Ok(text),
-        None => Err(Fault::new(
-            SqlState::INVALID_TEXT_REPRESENTATION,
-            "invalid input syntax for type json",
-        )),
+        None => Err(not_json()),
     }
+}
+
+pub(super) fn not_json() -> Fault {
+    Fault::new(
+        SqlState::INVALID_TEXT_REPRESENTATION,
+        "invalid input syntax for type json",
+    )
 }
 
 /// A JSON array of texts.

@@ -6,8 +6,8 @@ use rusqlite::types::{Value, ValueRef};
 
 use crate::embedded::array;
 use crate::embedded::dialect::Fault;
-use crate::embedded::functions::json::{parts, quoted};
-use crate::embedded::functions::{Table, boolean, integer, text, value};
+use crate::embedded::functions::json::{not_json, parts, quoted};
+use crate::embedded::functions::{Table, boolean, integer, state, text, value};
 use crate::embedded::number;
 use crate::error_response::SqlState;
 
@@ -122,11 +122,8 @@ fn invalid(text: &'static str) -> Fault {
 }
 
 fn no_character() -> Fault {
-    Fault::new(
-        SqlState::new("22P05").unwrap_or(SqlState::INVALID_TEXT_REPRESENTATION),
-        "unsupported Unicode escape sequence",
-    )
-    .with_detail("\\u0000 cannot be converted to text.".into())
+    Fault::new(state("22P05"), "unsupported Unicode escape sequence")
+        .with_detail("\\u0000 cannot be converted to text.".into())
 }
 
 /// A number from the front, or with a minus from the back.
@@ -237,11 +234,9 @@ impl Json {
                     let written = raw.to_ascii_lowercase();
                     let whole = ["\u{fffd}", "\\ufffd"].map(|w| written.matches(w).count());
                     if halves > whole.iter().sum() {
-                        return Err(Fault::new(
-                            SqlState::INVALID_TEXT_REPRESENTATION,
-                            "invalid input syntax for type json",
-                        )
-                        .with_detail("Unicode surrogates must come in pairs.".into()));
+                        return Err(
+                            not_json().with_detail("Unicode surrogates must come in pairs.".into())
+                        );
                     }
                     quoted(&said)
                 }
