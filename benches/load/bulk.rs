@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use nix::time::{ClockId, clock_gettime};
 use rusqlite::Connection;
+use rusqlite::functions::FunctionFlags;
 
 use crate::Result;
 use crate::client::{Clients, binary, simple};
@@ -22,18 +23,14 @@ struct Shape {
     binary: bool,
     /// About how many bytes a row has on the wire.
     row: usize,
-    own: Own,
+    /// What SQLite does for it, without a server: each value of each row is looked at in place.
+    alone: &'static str,
 }
 
-/// How SQLite's own time is taken.
-enum Own {
-    /// A query in the server that needs all values and gives one row.
-    Query(&'static str),
-    /// Each value of each row looked at in place, without a server.
-    Table(&'static str),
-}
-
-const MADE: &str = "select repeat('x', 1000 + n % 2) from generate_series(1, {n}) as n";
+const MADE: &str =
+    "select repeat('x', n) from generate_series(1000, 1001) as n, generate_series(1, {n} / 2)";
+/// The same, as the server has it.
+const MADE_ALONE: &str = "select pg_repeat('x', n.value) from generate_series(1000, 1001) as n, generate_series(1, {n} / 2)";
 const TEXTS: &str = "select t from texts limit {n}";
 const NUMBERS: &str = "select a, b, c, d, e, f, g, h, i, j from numbers limit {n}";
 /// What SQLite has to do for their digits.
@@ -45,51 +42,49 @@ const SHAPES: &[Shape] = &[
         sql: MADE,
         binary: false,
         row: 1011,
-        own: Own::Query(
-            "select count(repeat('x', 1000 + n % 2)) from generate_series(1, {n}) as n",
-        ),
+        alone: MADE_ALONE,
     },
     Shape {
         title: "1 KB texts, table",
         sql: TEXTS,
         binary: false,
         row: 1011,
-        own: Own::Table(TEXTS),
+        alone: TEXTS,
     },
     Shape {
         title: "1 KB texts, table, binary",
         sql: TEXTS,
         binary: true,
         row: 1011,
-        own: Own::Table(TEXTS),
+        alone: TEXTS,
     },
     Shape {
         title: "1 KB texts, table, COPY",
         sql: "copy (select t from texts limit {n}) to stdout",
         binary: false,
         row: 1006,
-        own: Own::Table(TEXTS),
+        alone: TEXTS,
     },
     Shape {
         title: "10 integers, table",
         sql: NUMBERS,
         binary: false,
         row: 107,
-        own: Own::Table(DIGITS),
+        alone: DIGITS,
     },
     Shape {
         title: "10 integers, table, binary",
         sql: NUMBERS,
         binary: true,
         row: 87,
-        own: Own::Table(NUMBERS),
+        alone: NUMBERS,
     },
     Shape {
         title: "10 integers, table, COPY",
         sql: "copy (select a, b, c, d, e, f, g, h, i, j from numbers limit {n}) to stdout",
         binary: false,
         row: 75,
-        own: Own::Table(DIGITS),
+        alone: DIGITS,
     },
 ];
 
@@ -147,19 +142,11 @@ pub(crate) fn run(
             if got < wanted(shape) / 2 {
                 return Err(format!("{}: only {got} bytes", shape.title).into());
             }
-            let own = match shape.own {
-                Own::Query(sql) => {
-                    let request = simple(&sql.replace("{n}", &rows(shape)))?;
-                    let begun = server.cpu()?;
-                    client.ask(&request, &mut buffer)?;
-                    server.cpu()?.saturating_sub(begun)
-                }
-                Own::Table(sql) => alone(
-                    &certificates.directory().join(DATABASE),
-                    &sql.replace("{n}", &rows(shape)),
-                )?,
-            };
             client.leave()?;
+            let own = alone(
+                &certificates.directory().join(DATABASE),
+                &shape.alone.replace("{n}", &rows(shape)),
+            )?;
             used.all.push(per_gigabyte(all, got));
             used.elapsed.push(per_gigabyte(elapsed, got));
             used.own.push(per_gigabyte(own, got));
@@ -205,6 +192,12 @@ fn fill(clients: &Clients, server: &Server, size: usize, buffer: &mut [u8]) -> R
 /// CPU time of this thread while SQLite makes the values, and nobody takes them.
 fn alone(database: &Path, sql: &str) -> Result<Duration> {
     let connection = Connection::open(database)?;
+    rusqlite::vtab::series::load_module(&connection)?;
+    let pure = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("pg_repeat", 2, pure, |given| {
+        let text: String = given.get(0)?;
+        Ok(text.repeat(usize::from(given.get::<u16>(1)?)))
+    })?;
     let mut statement = connection.prepare(sql)?;
     let columns = statement.column_count();
     let used = || clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from);
