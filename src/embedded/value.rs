@@ -39,6 +39,15 @@ pub(super) fn put(raw: &ValueRef<'_>, ty: &Ty, field: Field<'_>) -> Result<(), E
                 field.text(convert::utf8(text).as_bytes())
             };
         }
+        (ValueRef::Text(text), kind) if types::is_named(kind) => {
+            let text = convert::utf8(text);
+            // As `Translator::presented` has it.
+            if let Some((oid, name)) = text.split_once(' ')
+                && let Ok(oid) = oid.parse()
+            {
+                return field.object(oid, name);
+            }
+        }
         (ValueRef::Text(text), _) => {
             return match canonical::put(text, field)? {
                 Some(field) => field.value(&of(*raw, ty).map_err(|f| f.respond(None))?),

@@ -407,6 +407,20 @@ impl Field<'_> {
         }
     }
 
+    /// An object of the catalogs, which is its name as a text and its number in binary.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn object(self, oid: u32, name: &str) -> Result<(), ErrorResponse> {
+        match &self.shape.copy {
+            None if self.format == Format::Text => put_bytes(self.out, name.as_bytes()),
+            Some(options) if options.format() != CopyFormat::Binary => {
+                let place = (self.column == 0, self.shape.columns.len());
+                write::put_plain(self.out, options, name.as_bytes(), place);
+                Ok(())
+            }
+            _ => self.value(&Value::Oid(oid)),
+        }
+    }
+
     /// What the column's values are.
     #[cfg(feature = "sqlite")]
     #[inline]

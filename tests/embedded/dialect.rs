@@ -718,3 +718,43 @@ fn a_slow_query_keeps_nobody_from_logging_in_and_locks_are_not_waited_for_foreve
     writer.send(&query("commit"));
     assert_eq!(writer.story(), "C(COMMIT) Z(I)");
 }
+
+#[test]
+fn objects_of_the_catalogs_have_types_of_their_own() {
+    let server = plain();
+    with_client(&server, async |client| {
+        let statement = client
+            .prepare(
+                "select 'pg_class'::regclass, 'int4'::regtype, 'public'::regnamespace, 7::oid, \
+                 'x'::name, 'c'::\"char\", null::regclass",
+            )
+            .await
+            .unwrap();
+        let types: Vec<u32> = statement
+            .columns()
+            .iter()
+            .map(|c| c.type_().oid())
+            .collect();
+        assert_eq!(types, [2205, 2206, 4089, 26, 19, 18, 2205]);
+        // In binary they are numbers.
+        let row = client.query_one(&statement, &[]).await.unwrap();
+        let number = |at: usize| row.get::<_, Option<Number>>(at).map(|n| n.0);
+        assert_eq!(
+            [number(0), number(1), number(2), number(6)],
+            [Some(1259), Some(23), Some(2200), None]
+        );
+    });
+}
+
+/// The number of an object.
+struct Number(u32);
+
+impl<'a> tokio_postgres::types::FromSql<'a> for Number {
+    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        Ok(Self(u32::from_be_bytes(raw.try_into()?)))
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+}

@@ -223,6 +223,7 @@ fn type_row(connection: &Connection, kind: &Type, all: &[Type]) -> rusqlite::Res
         Kind::Range(_) => ("r", 0),
         Kind::Multirange(_) => ("m", 0),
         Kind::Pseudo => ("p", 0),
+        _ if *kind == Type::UNKNOWN => ("p", 0),
         _ => ("b", types::element(kind).map_or(0, |e| e.oid())),
     };
     let array_name = format!("_{}", kind.name());

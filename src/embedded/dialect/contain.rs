@@ -48,11 +48,14 @@ impl Translator<'_> {
                 if left.kind() != right.kind() {
                     return Err(none(&op.to_string(), left.kind(), right.kind()));
                 }
-                match op {
-                    B::AtArrow => call("pg_array_contains", &left, &right),
-                    B::ArrowAt => call("pg_array_contains", &right, &left),
-                    _ => call("pg_array_overlap", &left, &right),
-                }
+                let element = types::element(&kind).unwrap_or(Type::TEXT).oid();
+                let (function, a, b) = match op {
+                    B::AtArrow => ("pg_array_contains", &left, &right),
+                    B::ArrowAt => ("pg_array_contains", &right, &left),
+                    _ => ("pg_array_overlap", &left, &right),
+                };
+                let text = format!("{function}({},{},{element})", a.text, b.text);
+                Sql::new(text, Type::BOOL)
             }
             B::Question if jsonb(left) => {
                 let right = self.implicit(right.clone(), &Type::TEXT.into())?;

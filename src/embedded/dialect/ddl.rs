@@ -18,6 +18,7 @@ use crate::embedded::dialect::references::deferrable;
 use crate::embedded::dialect::scope::{Place, Relation, RelationColumn, Scope, fold, object};
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{Fault, Output, quote};
+use crate::embedded::functions::collation;
 use crate::error_response::SqlState;
 
 /// A column that is to be.
@@ -456,12 +457,11 @@ pub(super) fn scope_of(table: &str, columns: &[NewColumn]) -> Scope<'static> {
 
 /// A column's type in a definition.
 pub(super) fn declared_as(ty: &Ty) -> Result<String, Fault> {
-    let collation = match ty.kind {
-        Type::NUMERIC => " COLLATE pg_numeric",
-        Type::INTERVAL => " COLLATE pg_interval",
-        _ => "",
-    };
-    Ok(format!("{}{collation}", types::declaration(ty)?))
+    let declaration = types::declaration(ty)?;
+    Ok(match collation(&ty.kind) {
+        Some(collation) => format!("{declaration} COLLATE {collation}"),
+        None => declaration,
+    })
 }
 
 pub(super) fn settled(ty: &Ty) -> Ty {

@@ -88,12 +88,8 @@ impl Translator<'_> {
             return Err(Fault::unsupported(op));
         };
         // A column of text and a number never meet here, so SQLite's affinities do nothing.
-        let right_text = match right.ty.kind {
-            Type::NUMERIC | Type::INTERVAL => right.ordered(),
-            _ => right.text.clone(),
-        };
         Ok(Sql::new(
-            format!("({} {sql_op} {right_text})", left.ordered()),
+            format!("({} {sql_op} {})", left.ordered(), right.ordered()),
             Type::BOOL,
         ))
     }
@@ -369,34 +365,13 @@ impl Translator<'_> {
         if !is_text(right.kind()) && !is_integer(right.kind()) {
             return Err(none(op, left.kind(), right.kind()));
         }
-        // A text is always a key, never SQLite's path.
-        let path = if is_integer(right.kind()) {
-            format!("iif({0}<0,'$[#'||{0}||']','$['||{0}||']')", right.text)
-        } else {
-            format!("'$.\"'||replace({},'\"','\\\"')||'\"'", right.text)
+        let (flag, kind) = match as_text {
+            true => (1, Type::TEXT),
+            false => (0, left.kind().clone()),
         };
-        let (json, kind) = (&left.text, left.kind().clone());
-        if as_text {
-            let whole = format!("{json} -> ({path})");
-            let whole = match kind {
-                Type::JSONB => format!("pg_json({whole},1)"),
-                _ => whole,
-            };
-            return Ok(Sql::new(
-                format!(
-                    "(CASE json_type({json},{path}) WHEN 'text' THEN {json} ->> ({path}) \
-                     WHEN 'null' THEN NULL ELSE {whole} END)"
-                ),
-                Type::TEXT,
-            ));
-        }
-        // SQLite leaves the blanks out.
-        let part = format!("({json} -> ({path}))");
-        let part = match kind {
-            Type::JSONB => format!("pg_json({part},1)"),
-            _ => part,
-        };
-        Ok(Sql::new(part, kind))
+        let binary = u8::from(*left.kind() == Type::JSONB);
+        let text = format!("pg_json_at({},{},{flag},{binary})", left.text, right.text);
+        Ok(Sql::new(text, kind))
     }
 
     pub(super) fn unary(&mut self, op: UnaryOperator, sql: Sql) -> Result<Sql, Fault> {

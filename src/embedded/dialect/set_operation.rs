@@ -160,7 +160,11 @@ impl Translator<'_> {
                 self.common(column, "VALUES")?
             };
             for (row, sql) in rows.iter_mut().zip(column) {
-                row.push(sql.text);
+                // UNION and its like compare what the first row says how to.
+                row.push(match targets {
+                    Some(_) => sql.text,
+                    None => sql.ordered(),
+                });
             }
             outputs.push(Output {
                 name: format!("column{}", i.saturating_add(1)),

@@ -199,13 +199,24 @@ impl Translator<'_> {
         })
     }
 
-    /// Columns as clients see them: what stands for an object by its number is shown by name.
+    /// Columns as clients see them: what stands for an object by its number comes with its name,
+    /// `1259 pg_class`.
     pub(super) fn presented(
         &self,
         sql: String,
         mut columns: Vec<Output>,
     ) -> Result<(String, Vec<Output>), Fault> {
         let named = |ty: &Ty| types::is_named(&ty.kind);
+        for column in &columns {
+            // The names of types are known without the catalogs.
+            let unnamed = |kind: &Type| types::is_named(kind) && *kind != Type::REGTYPE;
+            if let Some(element) = types::element(&column.ty.kind).filter(unnamed) {
+                return Err(Fault::unsupported(format!(
+                    "an array of {}",
+                    element.name()
+                )));
+            }
+        }
         let sql = if columns.iter().any(|c| named(&c.ty)) {
             let names: Vec<String> = (0..columns.len()).map(|i| format!("\"c{i}\"")).collect();
             let items: Vec<String> = columns
@@ -213,7 +224,7 @@ impl Translator<'_> {
                 .zip(&names)
                 .map(|(c, name)| {
                     let value = if named(&c.ty) {
-                        self.object_out(name, &c.ty.kind)
+                        format!("{name}||' '||{}", self.object_out(name, &c.ty.kind))
                     } else {
                         name.clone()
                     };
@@ -229,7 +240,7 @@ impl Translator<'_> {
             sql
         };
         for column in &mut columns {
-            if column.ty.kind == Type::UNKNOWN || named(&column.ty) {
+            if column.ty.kind == Type::UNKNOWN {
                 column.ty = Type::TEXT.into();
             }
         }

@@ -238,9 +238,11 @@ impl Wanted {
 }
 
 /// What is the same for equal values.
-fn key(text: &str, kind: &Type) -> Result<String, Fault> {
+pub(super) fn key(text: &str, kind: &Type) -> Result<String, Fault> {
     Ok(match *kind {
+        Type::NUMERIC if text == "NaN" => text.to_owned(),
         Type::NUMERIC => number::show(&number::parse(text)?.normalized()),
+        Type::JSONB => super::json_order::key(text),
         Type::INTERVAL => Interval::parse(text)?.total().to_string(),
         Type::TIMESTAMPTZ => datetime::parse_timestamptz(text)?.to_string(),
         Type::BPCHAR => text.trim_end_matches(' ').to_owned(),

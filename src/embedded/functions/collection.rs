@@ -6,6 +6,7 @@ use rusqlite::types::{Value, ValueRef};
 use crate::embedded::array;
 use crate::embedded::convert;
 use crate::embedded::dialect::{Fault, types};
+use crate::embedded::functions::array_change::key;
 use crate::embedded::functions::json::quoted;
 use crate::embedded::functions::text::{kind_of, shown};
 use crate::embedded::functions::{Strict, Table, boolean, integer, text, value};
@@ -57,15 +58,13 @@ pub(super) const FUNCTIONS: Table = &[
         out.push(']');
         Ok(Value::Text(out))
     }),
-    // NULL is like nothing.
-    ("pg_array_contains", 2, |a| {
-        let all = array::parse(&text(a, 0))?;
-        let some = array::parse(&text(a, 1))?;
+    // Two arrays and the type of their elements. NULL is like nothing.
+    ("pg_array_contains", -1, |a| {
+        let (all, some) = (keys(a, 0)?, keys(a, 1)?);
         Ok(boolean(some.iter().all(|i| i.is_some() && all.contains(i))))
     }),
-    ("pg_array_overlap", 2, |a| {
-        let all = array::parse(&text(a, 0))?;
-        let some = array::parse(&text(a, 1))?;
+    ("pg_array_overlap", -1, |a| {
+        let (all, some) = (keys(a, 0)?, keys(a, 1)?);
         Ok(boolean(some.iter().any(|i| i.is_some() && all.contains(i))))
     }),
     ("pg_array_length", 2, |a| length(a, 0)),
@@ -122,6 +121,15 @@ pub(super) const LOOSE: &[(&str, Strict)] = &[
     ("pg_least", |a| extreme(a, std::cmp::Ordering::Less)),
 ];
 
+/// The elements, such that equal ones are the same.
+fn keys(arguments: &[ValueRef<'_>], at: usize) -> Result<Vec<Option<String>>, Fault> {
+    let kind = kind_of(arguments, 2);
+    array::parse(&text(arguments, at))?
+        .into_iter()
+        .map(|item| item.map(|text| key(&text, &kind)).transpose())
+        .collect()
+}
+
 pub(super) fn lower(kind: &Type) -> i64 {
     // Vectors begin at 0 (PostgreSQL docs, "int2vector").
     i64::from(!matches!(*kind, Type::INT2_VECTOR | Type::OID_VECTOR))
@@ -171,10 +179,10 @@ pub(super) fn order(
     Ok(match (a, b) {
         (ValueRef::Integer(a), ValueRef::Integer(b)) => a.cmp(&b),
         (a, b) if *kind == Type::NUMERIC => convert::numeric(a)?.cmp(&convert::numeric(b)?),
-        (ValueRef::Text(a), ValueRef::Text(b)) if *kind == Type::INTERVAL => {
-            super::time::compare_intervals(&convert::utf8(a), &convert::utf8(b))
+        (ValueRef::Text(a), ValueRef::Text(b)) => {
+            super::order::texts(&convert::utf8(a), &convert::utf8(b), kind)
         }
-        (ValueRef::Text(a), ValueRef::Text(b)) | (ValueRef::Blob(a), ValueRef::Blob(b)) => a.cmp(b),
+        (ValueRef::Blob(a), ValueRef::Blob(b)) => a.cmp(b),
         (a, b) => convert::real(a)?.total_cmp(&convert::real(b)?),
     })
 }

@@ -68,36 +68,6 @@ pub(super) const FUNCTIONS: Table = &[
         }
         json.value()
     }),
-    // The value at a path, as JSON or as text.
-    ("pg_json_path", 3, |a| {
-        let mut json = Json::read(&text(a, 0));
-        for step in array::parse(&text(a, 1))? {
-            let next = match (json, step) {
-                (Json::Object(members), Some(key)) => members
-                    .into_iter()
-                    .rfind(|(k, _)| *k == key)
-                    .map(|(_, v)| v),
-                (Json::Array(mut items), Some(at)) => at
-                    .parse()
-                    .ok()
-                    .and_then(|n| place(n, items.len()))
-                    .map(|at| items.swap_remove(at)),
-                _ => None,
-            };
-            match next {
-                Some(next) => json = next,
-                None => return Ok(Value::Null),
-            }
-        }
-        if integer(a, 2) == 0 {
-            return json.value();
-        }
-        Ok(match &json {
-            Json::Plain(raw) if raw == "null" => Value::Null,
-            Json::Plain(raw) => Value::Text(json.string().unwrap_or_else(|| raw.clone())),
-            _ => Value::Text(json.show()),
-        })
-    }),
     ("pg_jsonb_set", 4, |a| {
         let mut json = Json::read(&text(a, 0));
         let path: Option<Vec<String>> = array::parse(&text(a, 1))?.into_iter().collect();
@@ -121,7 +91,7 @@ fn invalid(text: &'static str) -> Fault {
     Fault::new(SqlState::INVALID_PARAMETER_VALUE, text)
 }
 
-fn no_character() -> Fault {
+pub(super) fn no_character() -> Fault {
     Fault::new(state("22P05"), "unsupported Unicode escape sequence")
         .with_detail("\\u0000 cannot be converted to text.".into())
 }
@@ -143,7 +113,7 @@ fn set_member(members: &mut Vec<(String, Json)>, key: String, member: Json) {
 }
 
 /// As jsonb keeps keys: the shorter first, then by bytes.
-fn sort(members: &mut [(String, Json)]) {
+pub(super) fn sort(members: &mut [(String, Json)]) {
     members.sort_by(|(a, _), (b, _)| (a.len(), a).cmp(&(b.len(), b)));
 }
 
@@ -318,7 +288,7 @@ impl Json {
 }
 
 /// What a JSON string says; a half of a pair that stands alone is no character.
-fn unquoted(raw: &str) -> String {
+pub(super) fn unquoted(raw: &str) -> String {
     let inner = raw.strip_prefix('"').and_then(|r| r.strip_suffix('"'));
     let mut chars = inner.unwrap_or(raw).chars();
     let mut units: Vec<u16> = Vec::new();

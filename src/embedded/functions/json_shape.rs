@@ -5,7 +5,7 @@ use rusqlite::types::{Value, ValueRef};
 use crate::embedded::array;
 use crate::embedded::dialect::Fault;
 use crate::embedded::functions::json::quoted;
-use crate::embedded::functions::json_change::{Json, place};
+use crate::embedded::functions::json_change::{Json, place, sort};
 use crate::embedded::functions::{Table, boolean, integer, state, text};
 use crate::error_response::SqlState;
 
@@ -167,6 +167,7 @@ fn insert(json: &mut Json, path: &[String], new: Json, behind: bool) -> Result<(
                     (Some(_), true) => return Err(invalid("cannot replace existing key")),
                     (None, true) => {
                         members.push((step.clone(), new));
+                        sort(members);
                         return Ok(());
                     }
                     (None, false) => return Ok(()),

@@ -15,9 +15,12 @@ mod format;
 mod hash;
 mod json;
 mod json_aggregate;
+mod json_at;
 mod json_change;
+mod json_order;
 mod json_shape;
 mod names;
+mod order;
 mod ordered_set;
 mod pattern;
 mod picture;
@@ -38,6 +41,7 @@ use crate::embedded::convert;
 use crate::embedded::dialect::{Fault, Ty, types};
 use crate::error_response::SqlState;
 pub(super) use json::checked as json;
+pub(super) use order::collation;
 pub(super) use session::{Alarm, SessionInfo, Woken};
 
 /// A function of values that are not NULL.
@@ -63,6 +67,7 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
         extract::FUNCTIONS,
         hash::FUNCTIONS,
         json::FUNCTIONS,
+        json_at::FUNCTIONS,
         json_change::FUNCTIONS,
         json_shape::FUNCTIONS,
         names::FUNCTIONS,
@@ -102,8 +107,7 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
     session::register(connection, info)?;
     crate::embedded::sequences::register(connection)?;
     crate::embedded::violation::register(connection)?;
-    connection.create_collation("pg_numeric", crate::embedded::number::compare)?;
-    connection.create_collation("pg_interval", time::compare_intervals)
+    order::register(connection)
 }
 
 fn strict(

@@ -11,6 +11,7 @@ use sqlparser::ast::{BinaryOperator, Expr, Ident, Query, SelectItem, SetExpr, Va
 use crate::embedded::dialect::scope::{Place, Relation, Scope, fold, object};
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{Fault, Schema};
+use crate::embedded::functions::collation;
 use crate::error_response::SqlState;
 pub(super) use value::constant;
 
@@ -53,12 +54,11 @@ impl Sql {
         &self.ty.kind
     }
 
-    /// With numeric's order, where SQLite would compare texts.
+    /// With the order of its type, where SQLite would compare texts.
     pub(super) fn ordered(&self) -> String {
-        match self.ty.kind {
-            Type::NUMERIC => format!("{} COLLATE pg_numeric", self.text),
-            Type::INTERVAL => format!("{} COLLATE pg_interval", self.text),
-            _ => self.text.clone(),
+        match collation(self.kind()) {
+            Some(collation) => format!("{} COLLATE {collation}", self.text),
+            None => self.text.clone(),
         }
     }
 }

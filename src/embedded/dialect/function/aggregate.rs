@@ -207,10 +207,6 @@ impl Translator<'_> {
                     Type::BOOL | Type::JSON | Type::JSONB | Type::UUID | Type::BYTEA
                 ) =>
             {
-                // They are kept as texts, whose order is another.
-                if types::element(&kind).is_some() {
-                    return Err(Fault::unsupported(format!("{name} of arrays")));
-                }
                 let kind = if kind == Type::VARCHAR {
                     Type::TEXT
                 } else {
