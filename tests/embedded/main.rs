@@ -28,4 +28,5 @@ mod json;
 mod patterns;
 mod queries;
 mod sequences;
+mod shown;
 mod violations;

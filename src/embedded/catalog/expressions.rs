@@ -6,7 +6,7 @@ use sqlparser::dialect::SQLiteDialect;
 use sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::{Table, shown_expression};
+use crate::embedded::dialect::{Table, shown_mark};
 
 /// What a generated column is computed by.
 pub(super) fn generated(create: &CreateTable, column: &str) -> Option<String> {
@@ -15,7 +15,16 @@ pub(super) fn generated(create: &CreateTable, column: &str) -> Option<String> {
         ColumnOption::Generated {
             generation_expr: Some(expr),
             ..
-        } => Some(shown_expression(&expr.to_string())),
+        } => Some(expr.to_string()),
+        _ => None,
+    })
+}
+
+/// The default of a column as it is shown, where the definition says so.
+pub(super) fn marked(create: &CreateTable, column: &str) -> Option<String> {
+    let column = create.columns.iter().find(|c| c.name.value == column)?;
+    column.options.iter().find_map(|o| match &o.option {
+        ColumnOption::Default(_) => shown_mark(&o.name.as_ref()?.value).map(str::to_owned),
         _ => None,
     })
 }

@@ -48,6 +48,7 @@ pub(super) struct Object {
 pub(super) struct Fill<'a> {
     pub(super) connection: &'a Connection,
     pub(super) facts: &'a Facts,
+    pub(super) schema: &'a SqliteSchema<'a>,
     pub(super) objects: Vec<Object>,
     /// Foreign keys: constraint, the table they point at, its columns.
     pub(super) keys: Vec<(i64, i64, Vec<String>)>,
@@ -74,6 +75,7 @@ pub(super) fn fill(
     let mut fill = Fill {
         connection,
         facts,
+        schema,
         objects: Vec::new(),
         keys: Vec::new(),
         next: FIRST_OID + 2_000_000_000,
@@ -175,8 +177,15 @@ impl Fill<'_> {
             let expression = statement
                 .as_ref()
                 .filter(|_| column.generated)
-                .and_then(|create| expressions::generated(create, &column.name));
-            self.attribute(object, table, number, (column, expression.as_deref()))?;
+                .and_then(|create| expressions::generated(create, &column.name))
+                .map(|text| shown_expression(&text, table, self.schema).0);
+            let default = statement
+                .as_ref()
+                .filter(|_| column.identity.is_empty())
+                .and_then(|create| expressions::marked(create, &column.name))
+                .or_else(|| column.shown_default(&table.name, table.view));
+            let expressions = (default.as_deref(), expression.as_deref());
+            self.attribute(object, table, number, column, expressions)?;
         }
         for (name, text) in &checks {
             let oid = self.number();
@@ -188,7 +197,10 @@ impl Fill<'_> {
                 &[&oid, name, &2200, &"c", &1, &object.oid, &key, &1],
             )?;
             self.usage(object, name, "CHECK", &[])?;
-            self.define(oid, &format!("CHECK ({})", shown_expression(text)))?;
+            self.define(
+                oid,
+                &format!("CHECK ({})", shown_expression(text, table, self.schema).0),
+            )?;
         }
         if !table.view {
             self.foreign_keys(object, table, statement.as_ref(), oids)?;
@@ -261,9 +273,9 @@ impl Fill<'_> {
         object: &Object,
         table: &Table,
         number: i64,
-        (column, expression): (&TableColumn, Option<&str>),
+        column: &TableColumn,
+        (default, expression): (Option<&str>, Option<&str>),
     ) -> rusqlite::Result<()> {
-        let default = column.shown_default(&table.name, table.view);
         let has_default = default.is_some() || column.generated;
         let collation = if types::is_text(&column.ty.kind) {
             100
@@ -306,7 +318,7 @@ impl Fill<'_> {
                 },
             ],
         )?;
-        if let Some(default) = default.as_deref().or(expression) {
+        if let Some(default) = default.or(expression) {
             let oid = self.number();
             insert(
                 self.connection,

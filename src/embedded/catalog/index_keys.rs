@@ -1,11 +1,13 @@
 //! What an index is of, as `pg_get_indexdef` shows it.
 
+use postgres_types::Type;
 use rusqlite::Connection;
 use sqlparser::ast::{Expr, Statement};
-use sqlparser::dialect::SQLiteDialect;
+use sqlparser::dialect::{PostgreSqlDialect, SQLiteDialect};
 use sqlparser::parser::Parser;
 
-use crate::embedded::dialect::{identifier, shown_expression};
+use crate::embedded::dialect::{Table, identifier, shown_expression};
+use crate::embedded::schema::SqliteSchema;
 
 /// A column of an index.
 pub(super) struct Key {
@@ -14,6 +16,8 @@ pub(super) struct Key {
     /// Its name in the index.
     pub(super) name: String,
     pub(super) shown: String,
+    /// Its type, if it is an expression.
+    pub(super) kind: Type,
     pub(super) descending: bool,
 }
 
@@ -23,6 +27,7 @@ impl Key {
             column: Some(column.to_owned()),
             name: column.to_owned(),
             shown: identifier(column),
+            kind: Type::TEXT,
             descending: false,
         }
     }
@@ -42,8 +47,9 @@ impl Key {
 /// The keys of an index, and its predicate, by the statement that made it.
 pub(super) fn read(
     connection: &Connection,
-    database: &str,
-    index: &str,
+    schema: &SqliteSchema<'_>,
+    table: &Table,
+    (database, index): (&str, &str),
     sql: &str,
 ) -> rusqlite::Result<(Vec<Key>, Option<String>)> {
     let parsed = Parser::parse_sql(&SQLiteDialect {}, sql).ok();
@@ -70,25 +76,59 @@ pub(super) fn read(
                 ..Key::plain(&column)
             },
             (None, written) => {
-                let shown = written.map(|e| shown_expression(&e.to_string()));
-                let shown = shown.unwrap_or_else(|| "expr".into());
-                // PostgreSQL calls it as the function is.
-                let name = match Parser::new(&SQLiteDialect {})
-                    .try_with_sql(&shown)
-                    .and_then(|mut p| p.parse_expr())
-                {
-                    Ok(Expr::Function(call)) => call.name.to_string(),
-                    _ => "expr".into(),
-                };
+                let shown = written.map(|e| shown_expression(&e.to_string(), table, schema));
+                let (shown, kind) = shown.unwrap_or_else(|| ("expr".into(), Type::TEXT));
+                let (name, call) = named(&shown);
                 Key {
                     column: None,
                     name,
-                    shown,
+                    // Other than calls stand in parentheses.
+                    shown: if call { shown } else { format!("({shown})") },
+                    kind,
                     descending,
                 }
             }
         });
     }
+    // No two columns of an index have one name.
+    let mut taken: Vec<String> = Vec::new();
+    for key in &mut keys {
+        let mut name = key.name.clone();
+        let mut number = 0_u32;
+        while taken.contains(&name) {
+            number = number.saturating_add(1);
+            name = format!("{}{number}", key.name);
+        }
+        taken.push(name.clone());
+        key.name = name;
+    }
     let predicate = created.and_then(|c| c.predicate);
-    Ok((keys, predicate.map(|p| shown_expression(&p.to_string()))))
+    let predicate = predicate.map(|p| shown_expression(&p.to_string(), table, schema).0);
+    Ok((keys, predicate))
+}
+
+/// The name of an expression in an index, which is that of its function or type, and whether it is a
+/// call.
+fn named(shown: &str) -> (String, bool) {
+    let parsed = Parser::new(&PostgreSqlDialect {})
+        .try_with_sql(shown)
+        .and_then(|mut parser| parser.parse_expr());
+    match parsed {
+        Ok(Expr::Function(call)) => {
+            let name = call.name.to_string().to_lowercase();
+            (name.trim_matches('"').to_owned(), true)
+        }
+        Ok(Expr::Substring { .. }) => ("substring".into(), true),
+        Ok(Expr::Trim { .. }) => ("btrim".into(), true),
+        Ok(Expr::Extract { .. }) => ("extract".into(), true),
+        Ok(Expr::Cast { expr, .. }) => match *expr {
+            Expr::Nested(inner) => match *inner {
+                Expr::Identifier(ident) => (ident.value, false),
+                _ => ("expr".into(), false),
+            },
+            _ => ("expr".into(), false),
+        },
+        Ok(Expr::Case { .. }) => ("case".into(), false),
+        _ => ("expr".into(), false),
+    }
 }

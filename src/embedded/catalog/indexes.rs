@@ -1,6 +1,5 @@
 //! The rows about indexes and the constraints they stand for.
 
-use postgres_types::Type;
 use sqlparser::ast::CreateTable;
 
 use crate::embedded::catalog::fill::{Fill, Object, list};
@@ -47,8 +46,13 @@ impl Fill<'_> {
                 .iter()
                 .find(|o| o.kind == "index" && o.name == name && o.database == object.database);
             let text = found.and_then(|o| o.sql.as_deref()).unwrap_or_default();
-            let (keys, predicate) =
-                index_keys::read(self.connection, object.database, &name, text)?;
+            let (keys, predicate) = index_keys::read(
+                self.connection,
+                self.schema,
+                table,
+                (object.database, &name),
+                text,
+            )?;
             let columns: Vec<String> = keys.iter().map(|k| k.name.clone()).collect();
             let kind = match origin.as_str() {
                 "pk" => Some("p"),
@@ -137,8 +141,7 @@ impl Fill<'_> {
             .map(|k| {
                 let same = |c: &&TableColumn| Some(&c.name) == k.column.as_ref();
                 let column = table.columns.iter().find(same);
-                // What an expression gives is not known here; most are texts.
-                let class = column.map_or(&Type::TEXT, |c| &c.ty.kind);
+                let class = column.map_or(&k.kind, |c| &c.ty.kind);
                 opclasses::of(class).to_string()
             })
             .collect();
@@ -176,7 +179,7 @@ impl Fill<'_> {
                 &[
                     &oid,
                     &key.name,
-                    &ty.map_or(25, |c| c.ty.kind.oid()),
+                    &ty.map_or(&key.kind, |c| &c.ty.kind).oid(),
                     &number,
                     &ty.map_or(-1, |c| c.ty.modifier),
                     &1,

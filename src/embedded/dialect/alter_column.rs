@@ -19,7 +19,9 @@ use crate::embedded::dialect::from::relation_of;
 use crate::embedded::dialect::identity::{identity, identity_mark, mark_of};
 use crate::embedded::dialect::scope::{Place, Scope, fold};
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::{BY_DEFAULT, Fault, TableColumn, literal, quote, serial_name};
+use crate::embedded::dialect::{
+    BY_DEFAULT, Fault, TableColumn, literal, quote, serial_name, shown,
+};
 use crate::error_response::SqlState;
 
 impl Translator<'_> {
@@ -215,6 +217,9 @@ impl Translator<'_> {
                 change
                     .definition
                     .set_default(&column.name, Some(&sql.text))?;
+                if let Some(shown) = shown::written(value, &column.ty, self.schema) {
+                    change.definition.mark_default(&column.name, &shown)?;
+                }
                 change.define();
             }
             O::DropDefault => {

@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use postgres_types::Type;
-use sqlparser::ast::{AccessExpr, BinaryOperator, CaseWhen, Expr, Subscript};
+use sqlparser::ast::{
+    AccessExpr, ArrayElemTypeDef, BinaryOperator, CaseWhen, DataType, Expr, InTarget, Subscript,
+};
 
 use crate::embedded::dialect::expr::{Open, Sql, Translator};
 use crate::embedded::dialect::scope::{Place, Scope, fold};
@@ -219,6 +221,17 @@ impl Translator<'_> {
                 _ => Err(Fault::unsupported(format!("{op} ANY or ALL of a subquery"))),
             };
         }
+        // As IN it may stand in a CHECK, which may not have the subquery below.
+        let one_of = match (op, all) {
+            (BinaryOperator::Eq, false) => Some(false),
+            (BinaryOperator::NotEq, true) => Some(true),
+            _ => None,
+        };
+        if let (Some(negated), Some(items)) = (one_of, listed(inner))
+            && !matches!(left, Expr::Tuple(_))
+        {
+            return self.is_in(left, &InTarget::List(items), negated, scope);
+        }
         let mut value = self.expr(left, scope)?;
         let array = self.expr(inner, scope)?;
         if *value.kind() == Type::UNKNOWN {
@@ -411,4 +424,30 @@ pub(super) fn column_of<'a>(
         _ => None,
     }));
     (Cow::Owned(Expr::CompoundIdentifier(parts)), rest)
+}
+
+/// The elements of an array that is written as one, each with the array's cast.
+fn listed(array: &Expr) -> Option<Vec<Expr>> {
+    match array {
+        Expr::Nested(inner) => listed(inner),
+        Expr::Array(array) if !array.elem.is_empty() => {
+            let flat = |e: &Expr| !matches!(e, Expr::Array(_));
+            array.elem.iter().all(flat).then(|| array.elem.clone())
+        }
+        Expr::Cast {
+            kind,
+            expr,
+            data_type: DataType::Array(ArrayElemTypeDef::SquareBracket(element, None)),
+            format,
+        } => {
+            let cast = |item| Expr::Cast {
+                kind: kind.clone(),
+                expr: Box::new(item),
+                data_type: (**element).clone(),
+                format: format.clone(),
+            };
+            Some(listed(expr)?.into_iter().map(cast).collect())
+        }
+        _ => None,
+    }
 }

@@ -17,7 +17,7 @@ use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::references::deferrable;
 use crate::embedded::dialect::scope::{Place, Relation, RelationColumn, Scope, fold, object};
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::{Fault, Output, quote};
+use crate::embedded::dialect::{Fault, Output, quote, shown};
 use crate::embedded::functions::collation;
 use crate::error_response::SqlState;
 
@@ -225,7 +225,9 @@ impl Translator<'_> {
                 ColumnOption::Default(expr) => {
                     let sql = self.expr(expr, &Scope::default())?;
                     let sql = self.assign(sql, &column.name, &column.ty).at(expr)?;
-                    text.push_str(&format!(" DEFAULT ({})", sql.text));
+                    let shown = shown::written(expr, &column.ty, self.schema);
+                    let mark = shown.map(|s| shown::mark(&s)).unwrap_or_default();
+                    text.push_str(&format!(" {mark}DEFAULT ({})", sql.text));
                 }
                 ColumnOption::PrimaryKey(key) => {
                     let constraint = named(&format!("{table}_pkey"));

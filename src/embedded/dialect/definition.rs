@@ -9,7 +9,7 @@ use sqlparser::ast::{
 use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
 
-use crate::embedded::dialect::{Fault, quote};
+use crate::embedded::dialect::{Fault, quote, shown};
 use crate::error_response::ErrorResponse;
 
 /// Marks the unique index that stands for a constraint; SQLite keeps a statement's comments.
@@ -133,6 +133,18 @@ impl Definition {
             None => None,
         };
         self.set_option(column, |o| matches!(o, ColumnOption::Default(_)), option)
+    }
+
+    /// Says how the default is shown.
+    pub(super) fn mark_default(&mut self, column: &str, shown: &str) -> Result<(), Fault> {
+        let new = inner(&format!("a int {}DEFAULT 0", shown::mark(shown)))?;
+        let option = new.columns.into_iter().flat_map(|c| c.options).next();
+        for own in &mut self.column(column)?.options {
+            if matches!(own.option, ColumnOption::Default(_)) {
+                own.name = option.as_ref().and_then(|o| o.name.clone());
+            }
+        }
+        Ok(())
     }
 
     /// `numeric(10,2) COLLATE pg_numeric`.

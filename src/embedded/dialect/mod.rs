@@ -14,6 +14,8 @@ mod create_as;
 mod create_index;
 mod ddl;
 mod definition;
+mod deparse;
+mod deparse_types;
 mod distinct;
 mod dml;
 mod drop;
@@ -43,6 +45,7 @@ mod shown;
 mod small;
 mod spelling;
 pub(super) mod types;
+mod undo;
 mod utility;
 
 use std::borrow::Cow;
@@ -65,7 +68,7 @@ pub(super) use named::{Direction, Names, OpenCursor, no_cursor};
 pub(super) use parse::Script;
 pub(super) use plan::Plan;
 pub(super) use sequence::{OWNED, SEQUENCES, Sequence, bare_name, no_sequence, serial_name};
-pub(super) use shown::{expression as shown_expression, identifier};
+pub(super) use shown::{expression as shown_expression, identifier, said as shown_mark};
 pub(super) use types::Ty;
 
 /// Why a statement is refused, and where in the text.

@@ -11,7 +11,7 @@ use crate::embedded::dialect::types::{self, Ty};
 use crate::error_response::SqlState;
 
 impl Translator<'_> {
-    pub(super) fn is_in(
+    pub(in crate::embedded::dialect) fn is_in(
         &mut self,
         inner: &Expr,
         target: &InTarget,

@@ -308,11 +308,14 @@ impl<'s> Translator<'s> {
             } => {
                 let value = self.expr(inner, scope)?;
                 let (low, high) = (self.expr(low, scope)?, self.expr(high, scope)?);
-                let above = self.compare(">=", ">=", value.clone(), low).at(expr)?;
-                let below = self.compare("<=", "<=", value, high).at(expr)?;
-                let not = if *negated { "NOT " } else { "" };
+                let (from, word, to) = match negated {
+                    false => (">=", "AND", "<="),
+                    true => ("<", "OR", ">"),
+                };
+                let from = self.compare(from, from, value.clone(), low).at(expr)?;
+                let to = self.compare(to, to, value, high).at(expr)?;
                 Ok(Sql::new(
-                    format!("({not}({} AND {}))", above.text, below.text),
+                    format!("({} {word} {})", from.text, to.text),
                     Type::BOOL,
                 ))
             }

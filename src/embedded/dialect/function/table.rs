@@ -251,3 +251,33 @@ pub(super) fn letter(letter: char) -> Type {
         _ => Type::TEXT,
     }
 }
+
+/// The letters of a function's arguments, if it is here.
+pub(in crate::embedded::dialect) fn argument_letters(
+    name: &str,
+    count: usize,
+) -> Option<&'static str> {
+    let fits = |letters: &str| match letters.strip_suffix('*') {
+        Some(first) => count >= first.len(),
+        None => count == letters.len(),
+    };
+    // Most are of texts, where there are two of one name.
+    let found = FUNCTIONS.iter().filter(|(own, ..)| *own == name);
+    found
+        .map(|(_, letters, ..)| *letters)
+        .filter(|letters| fits(letters))
+        .min_by_key(|letters| letters.contains('y'))
+}
+
+/// PostgreSQL's name for a function of SQLite's, the one that is used most where there are several.
+pub(in crate::embedded::dialect) fn named_in_sqlite(name: &str) -> Option<&'static str> {
+    const PLAIN: &[&str] = &["coalesce", "nullif"];
+    if let Some(plain) = PLAIN.iter().find(|n| **n == name) {
+        return Some(plain);
+    }
+    FUNCTIONS
+        .iter()
+        .filter(|(own, _, _, sqlite)| *sqlite == name || sqlite.is_empty() && *own == name)
+        .map(|(own, ..)| *own)
+        .min_by_key(|own| (own.starts_with("json_"), *own == "user", own.len()))
+}

@@ -38,6 +38,16 @@ impl Translator<'_> {
                 let text = format!("pg_to_char_v({},{})", value.text, pattern.text);
                 Sql::new(text, Type::TEXT)
             }
+            ("current_timestamp" | "localtimestamp" | "localtime", 1) => {
+                let digits = one(0).map(|sql| sql.text.parse()).and_then(Result::ok);
+                let digits = digits.ok_or_else(|| undefined(name, arguments))?;
+                let now = self.call(name, Vec::new())?;
+                let ty = types::Ty {
+                    modifier: digits,
+                    ..now.ty.clone()
+                };
+                self.cast_now(now, &ty, true)?
+            }
             ("make_interval", 0..=7) => {
                 let (whole, seconds) = arguments.split_at(arguments.len().min(6));
                 let mut texts = self.all_of(name, whole, &Type::INT4)?;
