@@ -386,6 +386,16 @@ pub(super) fn cast(
         Storage::Integer => integer(value, from, target),
         Storage::Real => {
             let x = real(value)?;
+            if x.is_infinite()
+                && let ValueRef::Text(text) = value
+                && *from == Type::NUMERIC
+            {
+                let text = String::from_utf8_lossy(text);
+                return Err(Fault::new(
+                    SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
+                    format!("\"{text}\" is out of range for type double precision"),
+                ));
+            }
             Ok(Value::Real(if *target == Type::FLOAT4 {
                 single(x)?
             } else {
@@ -398,7 +408,11 @@ pub(super) fn cast(
             {
                 return Ok(owned(value));
             }
-            let number = numeric(value)?;
+            let number = match value {
+                // A real has six digits (float4_numeric).
+                ValueRef::Real(x) if *from == Type::FLOAT4 => digits_of(x, 6)?,
+                _ => numeric(value)?,
+            };
             Ok(Value::Text(number::show(&number::fit(
                 number,
                 to.modifier,
@@ -481,22 +495,25 @@ pub(super) fn numeric(value: ValueRef<'_>) -> Result<BigDecimal, Fault> {
     match value {
         ValueRef::Integer(n) => Ok(n.into()),
         // PostgreSQL goes by 15 digits (float8_numeric).
-        ValueRef::Real(x) => {
-            let text = format!("{x:.14e}");
-            let number = number::parse(&text)
-                .ok()
-                .or_else(|| BigDecimal::from_f64(x))
-                .ok_or_else(|| syntax(&Type::NUMERIC, &text))?;
-            let number = number.normalized();
-            Ok(if number.fractional_digit_count() < 0 {
-                number.with_scale(0)
-            } else {
-                number
-            })
-        }
+        ValueRef::Real(x) => digits_of(x, 15),
         ValueRef::Text(text) => number::parse(&String::from_utf8_lossy(text)),
         ValueRef::Null | ValueRef::Blob(_) => Err(syntax(&Type::NUMERIC, "")),
     }
+}
+
+/// The exact number of so many digits.
+fn digits_of(x: f64, digits: usize) -> Result<BigDecimal, Fault> {
+    let text = format!("{x:.*e}", digits.saturating_sub(1));
+    let number = number::parse(&text)
+        .ok()
+        .or_else(|| BigDecimal::from_f64(x))
+        .ok_or_else(|| syntax(&Type::NUMERIC, &text))?;
+    let number = number.normalized();
+    Ok(if number.fractional_digit_count() < 0 {
+        number.with_scale(0)
+    } else {
+        number
+    })
 }
 
 /// Between dates, timestamps and those with a time zone.

@@ -29,4 +29,5 @@ mod patterns;
 mod queries;
 mod sequences;
 mod shown;
+mod values;
 mod violations;

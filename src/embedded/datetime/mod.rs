@@ -67,8 +67,16 @@ fn word(text: &str) -> Option<DateTime> {
     }
 }
 
-/// From PostgreSQL's count. Infinity has no place among what sorts as text.
+/// PostgreSQL has more years than are kept here.
+fn beyond() -> Fault {
+    Fault::unsupported("a year before 1 or after 9999")
+}
+
+/// From PostgreSQL's count.
 fn since_1970(micros: i64) -> Result<i64, Fault> {
+    if micros == i64::MAX || micros == i64::MIN {
+        return Err(Fault::unsupported("infinity as a date or time"));
+    }
     micros
         .checked_add(EPOCH)
         .ok_or_else(|| out_of_range("timestamp"))
@@ -81,11 +89,14 @@ fn time_micros(time: Time) -> i64 {
 
 /// Microseconds since 1970 of what a clock on the wall in UTC shows.
 pub(super) fn from_micros(micros: i64) -> Result<DateTime, Fault> {
+    if micros == i64::MAX || micros == i64::MIN {
+        return Err(out_of_range("timestamp"));
+    }
     let datetime = Timestamp::from_microsecond(micros)
         .map(|t| TimeZone::UTC.to_datetime(t))
-        .map_err(|_| out_of_range("timestamp"))?;
+        .map_err(|_| beyond())?;
     if datetime.year() < 1 {
-        return Err(out_of_range("timestamp"));
+        return Err(beyond());
     }
     Ok(datetime)
 }
@@ -111,9 +122,12 @@ pub(super) fn parse_date(given: &str) -> Result<Date, Fault> {
         return Ok(at.date());
     }
     let days = text::get_date(given).map_err(|bad| fault(bad, "date", given))?;
-    let micros = i64::from(days).saturating_mul(DAY);
-    let at = since_1970(micros).and_then(from_micros);
-    at.map(DateTime::date).map_err(|_| overflow(given))
+    let micros = match days {
+        i32::MAX => i64::MAX,
+        i32::MIN => i64::MIN,
+        days => i64::from(days).saturating_mul(DAY),
+    };
+    since_1970(micros).and_then(from_micros).map(DateTime::date)
 }
 
 /// Microseconds since midnight.
@@ -254,7 +268,13 @@ impl Interval {
             .and_then(|d| {
                 d.checked_add(Span::new().try_microseconds(sign.saturating_mul(self.micros))?)
             });
-        result.map_err(|_| out_of_range("timestamp"))
+        // By whole years, which is enough: PostgreSQL goes on to 294276.
+        let years = i128::from(sign) * self.total() / (i128::from(DAY) * 365);
+        let within = (-4000..290_000).contains(&(years + i128::from(datetime.year())));
+        result.map_err(|_| match within {
+            true => beyond(),
+            false => out_of_range("timestamp"),
+        })
     }
 }
 

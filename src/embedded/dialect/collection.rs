@@ -247,7 +247,12 @@ impl Translator<'_> {
                 "op ANY/ALL (array) requires array on right side",
             ));
         };
-        let each = format!("json_each(pg_array_json({},{}))", array.text, element.oid());
+        // An array that is NULL is as one of NULL.
+        let each = format!(
+            "json_each(coalesce(pg_array_json({},{}),'[null]'))",
+            array.text,
+            element.oid()
+        );
         let item = Sql::new("json_each.value", element);
         let test = self.binary(op, value, item)?.text;
         // NULL where nothing decides and something is unknown.

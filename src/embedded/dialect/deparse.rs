@@ -238,6 +238,7 @@ impl Deparser<'_> {
                 substring_from: Some(from),
                 substring_for,
                 special,
+                shorthand,
                 ..
             } => {
                 let value = self.node(inner)?.be(&Type::TEXT)?;
@@ -246,12 +247,17 @@ impl Deparser<'_> {
                     Some(length) => Some(self.node(length)?.own()?.0),
                     None => None,
                 };
+                let name = if *shorthand {
+                    "substr"
+                } else {
+                    "\"substring\""
+                };
                 Said::Known(
-                    match (special, length) {
+                    match (*special || *shorthand, length) {
                         (false, Some(n)) => format!("SUBSTRING({value} FROM {from} FOR {n})"),
                         (false, None) => format!("SUBSTRING({value} FROM {from})"),
-                        (true, Some(n)) => format!("\"substring\"({value}, {from}, {n})"),
-                        (true, None) => format!("\"substring\"({value}, {from})"),
+                        (true, Some(n)) => format!("{name}({value}, {from}, {n})"),
+                        (true, None) => format!("{name}({value}, {from})"),
                     },
                     Type::TEXT,
                 )

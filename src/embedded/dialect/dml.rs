@@ -203,7 +203,13 @@ impl Translator<'_> {
             }
             Some(_) => return Err(Fault::unsupported("ON DUPLICATE KEY")),
         }
-        let outputs = self.returning(insert.returning.as_deref(), &table, &visible, &mut sql)?;
+        let outputs = self.returning(
+            insert.returning.as_deref(),
+            &table,
+            &visible,
+            None,
+            &mut sql,
+        )?;
         Ok(Plan::Change {
             sql,
             columns: outputs,
@@ -455,13 +461,27 @@ impl Translator<'_> {
         items: Option<&[SelectItem]>,
         table: &Rc<Table>,
         visible: &str,
+        others: Option<&str>,
         sql: &mut String,
     ) -> Result<Option<Vec<Output>>, Fault> {
         let Some(items) = items else {
             return Ok(None);
         };
         let scope = scope_within(table, visible)?;
-        let (text, outputs) = self.list(items, &scope)?;
+        let listed = self.list(items, &scope);
+        // SQLite gives what is in the changed table alone.
+        if let Some(word) = others {
+            let all = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_));
+            let absent = |fault: &Fault| {
+                fault.code == SqlState::UNDEFINED_TABLE || fault.code == SqlState::UNDEFINED_COLUMN
+            };
+            if items.iter().any(all) || listed.as_ref().is_err_and(absent) {
+                return Err(Fault::unsupported(format!(
+                    "RETURNING with columns of the tables in {word}"
+                )));
+            }
+        }
+        let (text, outputs) = listed?;
         sql.push_str(&format!(" RETURNING {text}"));
         Ok(Some(outputs))
     }
@@ -510,7 +530,13 @@ impl Translator<'_> {
             let condition = self.condition(selection, &scope, "WHERE")?;
             sql.push_str(&format!(" WHERE {}", condition.text));
         }
-        let columns = self.returning(update.returning.as_deref(), &table, &visible, &mut sql)?;
+        let columns = self.returning(
+            update.returning.as_deref(),
+            &table,
+            &visible,
+            update.from.as_ref().map(|_| "FROM"),
+            &mut sql,
+        )?;
         Ok(Plan::Change {
             sql,
             columns,
@@ -549,7 +575,13 @@ impl Translator<'_> {
                 ));
             }
         }
-        let columns = self.returning(delete.returning.as_deref(), &table, &visible, &mut sql)?;
+        let columns = self.returning(
+            delete.returning.as_deref(),
+            &table,
+            &visible,
+            delete.using.as_ref().map(|_| "USING"),
+            &mut sql,
+        )?;
         Ok(Plan::Change {
             sql,
             columns,

@@ -56,7 +56,11 @@ pub(super) fn wider(a: &Type, b: &Type) -> Option<Type> {
 pub(super) fn meeting(a: &Type, b: &Type) -> Option<Type> {
     let text = |kind: &Type| is_text(kind) && *kind != Type::CHAR && *kind != Type::UNKNOWN;
     if !text(a) || !text(b) {
-        return wider(a, b);
+        // A numeric becomes a real unasked.
+        return match (a, b) {
+            (&Type::NUMERIC, &Type::FLOAT4) | (&Type::FLOAT4, &Type::NUMERIC) => Some(Type::FLOAT4),
+            _ => wider(a, b),
+        };
     }
     // Each becomes any other unasked, but for `name`, which becomes only text so.
     let changes = *b == Type::NAME && *a != Type::TEXT;
@@ -171,7 +175,11 @@ impl Translator<'_> {
         let right = self.settle_as(right, &right_guess)?;
         let (a, b) = (left.kind().clone(), right.kind().clone());
         if is_number(&a) && is_number(&b) && !is_oid(&a) && !is_oid(&b) {
-            let kind = wider(&a, &b).unwrap_or(Type::FLOAT8);
+            let kind = match wider(&a, &b) {
+                // There are operators of two reals, and no others of one.
+                Some(Type::FLOAT4) if a != b => Type::FLOAT8,
+                wide => wide.unwrap_or(Type::FLOAT8),
+            };
             if op == '%' && matches!(kind, Type::FLOAT4 | Type::FLOAT8) {
                 return Err(none("%", &a, &b));
             }
@@ -350,6 +358,7 @@ impl Translator<'_> {
         let text = match op {
             // SQLite has no XOR.
             "#" => format!("(({a} | {b}) - ({a} & {b}))"),
+            "<<" | ">>" => format!("pg_shift({a},{b},{},{})", kind.oid(), u8::from(op == "<<")),
             _ => format!("pg_wrap(({a} {op} {b}),{})", kind.oid()),
         };
         Ok(Sql::new(text, kind))

@@ -51,6 +51,9 @@ pub(super) fn name_of(expr: &Expr) -> Option<String> {
         },
         Expr::Extract { .. } => "extract".into(),
         Expr::Position { .. } => "position".into(),
+        Expr::Substring {
+            shorthand: true, ..
+        } => "substr".into(),
         Expr::Substring { .. } => "substring".into(),
         Expr::Overlay { .. } => "overlay".into(),
         Expr::Trim { trim_where, .. } => match trim_where {

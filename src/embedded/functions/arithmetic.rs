@@ -125,6 +125,9 @@ pub(super) const FUNCTIONS: Table = &[
     ("pg_to_hex", 1, |a| {
         Ok(Value::Text(format!("{:x}", integer(a, 0))))
     }),
+    ("pg_to_hex_of_int4", 1, |a| {
+        Ok(Value::Text(format!("{:x}", integer(a, 0) as i32)))
+    }),
     ("pg_trunc", 2, |a| {
         rounded(a, f64::trunc, |n| number::truncate(n, 0))
     }),
@@ -138,6 +141,22 @@ pub(super) const FUNCTIONS: Table = &[
         }))
     }),
     ("pg_true", -1, |_| Ok(boolean(true))),
+    // A number, by how many bits, its type, and whether to the left: never by as many as it has.
+    ("pg_shift", 4, |a| {
+        let (n, by) = (integer(a, 0), integer(a, 1));
+        let bits = if kind(a, 2) == Type::INT8 { 63 } else { 31 };
+        let by = u32::try_from(by & bits).unwrap_or(0);
+        let n = if integer(a, 3) == 1 {
+            n.wrapping_shl(by)
+        } else {
+            n.wrapping_shr(by)
+        };
+        Ok(Value::Integer(match kind(a, 2) {
+            Type::INT2 => i64::from(n as i16),
+            Type::INT4 => i64::from(n as i32),
+            _ => n,
+        }))
+    }),
     ("pg_wrap", 2, |a| {
         let n = integer(a, 0);
         Ok(Value::Integer(match kind(a, 1) {

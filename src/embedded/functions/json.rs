@@ -203,9 +203,20 @@ fn json_of(text: &str, kind: &Type) -> Result<String, Fault> {
         Type::BOOL => if text == "t" { "true" } else { "false" }.into(),
         Type::JSON | Type::JSONB => text.to_owned(),
         _ if types::is_number(kind) && text.bytes().any(|b| b.is_ascii_digit()) => text.to_owned(),
-        Type::TIMESTAMP | Type::TIMESTAMPTZ => quoted(&text.replacen(' ', "T", 1)),
+        Type::TIMESTAMP => quoted(&text.replacen(' ', "T", 1)),
+        Type::TIMESTAMPTZ => quoted(&iso_8601(text)),
         _ => quoted(text),
     })
+}
+
+/// An instant as XML and JSON have it, with minutes in its offset.
+fn iso_8601(text: &str) -> String {
+    let mut text = text.replacen(' ', "T", 1);
+    let offset = text.rfind(['+', '-']).and_then(|at| text.get(at..));
+    if offset.is_some_and(|o| o.len() == 3 && !o.contains(':')) {
+        text.push_str(":00");
+    }
+    text
 }
 
 /// A JSON string.

@@ -11,6 +11,7 @@ mod durations;
 mod encoding;
 mod exact;
 mod extract;
+mod float_sums;
 mod format;
 mod hash;
 mod json;
@@ -104,6 +105,7 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
     ordered_set::register(connection)?;
     statistics::register(connection)?;
     durations::register(connection)?;
+    float_sums::register(connection)?;
     session::register(connection, info)?;
     crate::embedded::sequences::register(connection)?;
     crate::embedded::violation::register(connection)?;

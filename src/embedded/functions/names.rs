@@ -1,5 +1,6 @@
 //! Names of types and objects, and quotes around them.
 
+use postgres_types::Type;
 use rusqlite::types::{Value, ValueRef};
 
 use crate::embedded::dialect::{Fault, identifier, types};
@@ -11,7 +12,7 @@ use crate::error_response::SqlState;
 pub(super) const FUNCTIONS: Table = &[
     ("quote_ident", 1, |a| owned(identifier(&text(a, 0)))),
     ("quote_literal", 1, |a| owned(quoted(&text(a, 0)))),
-    ("pg_regtype_out", 1, |a| format_type(integer(a, 0), -1)),
+    ("pg_regtype_out", 1, |a| format_type(integer(a, 0), -2)),
     ("pg_regtype_in", 1, |a| {
         let name = text(a, 0);
         Ok(Value::Integer(types::named(&name)?.kind.oid().into()))
@@ -59,7 +60,7 @@ pub(super) const FUNCTIONS: Table = &[
 pub(super) const LOOSE: &[(&str, Strict)] = &[("format_type", |a| match value(a, 0) {
     ValueRef::Integer(oid) => {
         let modifier = if value(a, 1) == ValueRef::Null {
-            -1
+            -2
         } else {
             integer(a, 1)
         };
@@ -71,6 +72,8 @@ pub(super) const LOOSE: &[(&str, Strict)] = &[("format_type", |a| match value(a,
 fn format_type(oid: i64, modifier: i64) -> Result<Value, Fault> {
     let kind = u32::try_from(oid).ok().and_then(types::from_oid);
     owned(match kind {
+        // Where it is said that there is no length, it is not the type of one character.
+        Some(Type::BPCHAR) if modifier == -1 => "bpchar".into(),
         Some(kind) => types::show(&kind, i32::try_from(modifier).unwrap_or(-1)),
         None if oid == 0 => "-".into(),
         None => "???".into(),

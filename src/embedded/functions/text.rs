@@ -43,9 +43,9 @@ pub(super) const FUNCTIONS: Table = &[
         let mut out = String::new();
         for c in text(a, 0).chars() {
             if start {
-                out.extend(c.to_uppercase());
+                out.push(upper(c));
             } else {
-                out.extend(c.to_lowercase());
+                out.push(lower(c));
             }
             start = !c.is_alphanumeric();
         }
@@ -61,7 +61,9 @@ pub(super) const FUNCTIONS: Table = &[
         };
         owned(text.chars().take(keep).collect::<String>())
     }),
-    ("pg_lower", 1, |a| owned(text(a, 0).to_lowercase())),
+    ("pg_lower", 1, |a| {
+        owned(text(a, 0).chars().map(lower).collect::<String>())
+    }),
     ("pg_lpad", -1, |a| pad(a, true)),
     ("pg_overlay", -1, |a| {
         let (base, new) = (text(a, 0), text(a, 1));
@@ -164,7 +166,9 @@ pub(super) const FUNCTIONS: Table = &[
                 .collect::<String>(),
         )
     }),
-    ("pg_upper", 1, |a| owned(text(a, 0).to_uppercase())),
+    ("pg_upper", 1, |a| {
+        owned(text(a, 0).chars().map(upper).collect::<String>())
+    }),
 ];
 
 /// Functions that see NULL.
@@ -265,4 +269,17 @@ pub(super) fn shown(value_: ValueRef<'_>, kind: &Type) -> Result<Option<String>,
 /// The type an argument names.
 pub(super) fn kind_of(arguments: &[ValueRef<'_>], index: usize) -> Type {
     kind(arguments, index)
+}
+
+/// As the C library has it: one character becomes one, or stays.
+fn upper(c: char) -> char {
+    let mut all = c.to_uppercase();
+    match (all.next(), all.next()) {
+        (Some(one), None) => one,
+        _ => c,
+    }
+}
+
+fn lower(c: char) -> char {
+    c.to_lowercase().next().unwrap_or(c)
 }

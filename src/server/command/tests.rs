@@ -133,9 +133,9 @@ fn show_tells_what_set_has_set() {
         }
         Ok::<_, ErrorResponse>(shown.join(", "))
     };
-    assert_eq!(run("SET datestyle TO dmy").unwrap(), "SET");
+    assert_eq!(run("SET datestyle TO us").unwrap(), "SET");
     assert_eq!(run("SHOW datestyle").unwrap(), "DateStyle, 1 rows, SHOW");
-    assert_eq!(context.setting("DATESTYLE").unwrap(), "ISO, DMY");
+    assert_eq!(context.setting("DATESTYLE").unwrap(), "ISO, MDY");
     assert!(run("SHOW ALL").unwrap().starts_with("name, "));
     assert_eq!(run("SHOW nope").unwrap_err().code().as_str(), "42704");
     assert_eq!(run("DEALLOCATE nope").unwrap_err().code().as_str(), "26000");

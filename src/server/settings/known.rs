@@ -119,7 +119,7 @@ pub(super) const KNOWN: &[Known] = &[
     known("default_transaction_isolation", "read committed", ISOLATION, "Sets the transaction isolation level of each new transaction."),
     reported("default_transaction_read_only", "off", Check::Bool, "Sets the default read-only status of new transactions."),
     known("escape_string_warning", "on", Check::Bool, "Warn about backslash escapes in ordinary string literals."),
-    known("extra_float_digits", "1", Check::Int(-15, 3), "Sets the number of digits displayed for floating-point values."),
+    known("extra_float_digits", "1", Check::Int(1, 3), "Sets the number of digits displayed for floating-point values."),
     known("geqo", "on", Check::Bool, "Enables genetic query optimization."),
     known("gin_fuzzy_search_limit", "0", Check::Int(0, 2_147_483_647), "Sets the maximum allowed result for exact search by GIN."),
     known("idle_in_transaction_session_timeout", "0", Check::Milliseconds, "Sets the maximum allowed idle time between queries, when in a transaction."),
@@ -163,7 +163,7 @@ pub(super) const KNOWN: &[Known] = &[
     of_transaction("transaction_deferrable", "off", Check::Bool, &"default_transaction_deferrable", "Whether to defer a read-only serializable transaction until it can be executed with no possible serialization failures."),
     of_transaction("transaction_isolation", "read committed", ISOLATION, &"default_transaction_isolation", "Sets the current transaction's isolation level."),
     of_transaction("transaction_read_only", "off", Check::Bool, &"default_transaction_read_only", "Sets the current transaction's read-only status."),
-    known("transform_null_equals", "off", Check::Bool, "Treats \"expr=NULL\" as \"expr IS NULL\"."),
+    known("transform_null_equals", "off", Check::Only("off"), "Treats \"expr=NULL\" as \"expr IS NULL\"."),
     known("work_mem", "4MB", Check::Kilobytes, "Sets the maximum memory to be used for query workspaces."),
     known("xmlbinary", "base64", Check::Enum(&["base64", "hex"]), "Sets how binary values are to be encoded in XML."),
     known("xmloption", "content", Check::Enum(&["content", "document"]), "Sets whether XML data in implicit parsing and serialization operations is to be considered as documents or content fragments."),
@@ -188,7 +188,15 @@ impl Known {
                     format!("parameter \"{}\" requires a Boolean value", self.name),
                 )),
             },
-            Check::DateStyle => date_style(value).map(str::to_owned).ok_or_else(invalid),
+            Check::DateStyle => match date_style(value) {
+                Some(MDY) => Ok(MDY.into()),
+                Some(_) => Err(ErrorResponse::error(
+                    SqlState::FEATURE_NOT_SUPPORTED,
+                    format!("parameter \"{}\" cannot be \"{value}\" here", self.name),
+                )
+                .with_hint(format!("The only value supported is \"{MDY}\"."))),
+                None => Err(invalid()),
+            },
             Check::Encoding => {
                 let plain: String = value.chars().filter(char::is_ascii_alphanumeric).collect();
                 // libpq's `auto` arrives as the encoding of the client's locale; SQL_ASCII is
@@ -226,8 +234,12 @@ impl Known {
             }
             Check::Milliseconds => measured(trimmed, &TIMES).ok_or_else(invalid),
             Check::Only(word) => {
-                let on = word == "on" && text::boolean(trimmed) == Some(true);
-                if on || trimmed.eq_ignore_ascii_case(word) {
+                let same = match text::boolean(trimmed) {
+                    Some(true) => word == "on",
+                    Some(false) => word == "off",
+                    None => false,
+                };
+                if same || trimmed.eq_ignore_ascii_case(word) {
                     Ok(word.into())
                 } else {
                     Err(ErrorResponse::error(
@@ -296,13 +308,15 @@ fn measured(value: &str, units: &[(&str, i64)]) -> Option<String> {
     Some(format!("{}{name}", n / size))
 }
 
+const MDY: &str = "ISO, MDY";
+
 /// Dates are shown in ISO style; the order of day and month matters for reading only.
 fn date_style(value: &str) -> Option<&'static str> {
-    let mut order = "ISO, MDY";
+    let mut order = MDY;
     for word in value.to_lowercase().split(',').map(str::trim) {
         order = match word {
             "iso" => order,
-            "mdy" | "us" | "noneuropean" | "default" => "ISO, MDY",
+            "mdy" | "us" | "noneuropean" | "default" => MDY,
             "dmy" | "euro" | "european" => "ISO, DMY",
             "ymd" => "ISO, YMD",
             _ => return None,

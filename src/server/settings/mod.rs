@@ -309,7 +309,10 @@ mod tests {
     #[test]
     fn values_are_checked_and_shown_as_in_postgresql() {
         let cases = [
-            ("datestyle", "dmy", Ok("ISO, DMY")),
+            ("datestyle", "iso", Ok("ISO, MDY")),
+            ("datestyle", "dmy", Err("0A000")),
+            ("transform_null_equals", "no", Ok("off")),
+            ("transform_null_equals", "on", Err("0A000")),
             ("DateStyle", "German", Err("22023")),
             ("timezone", "europe/berlin", Ok("Europe/Berlin")),
             ("TimeZone", "Nowhere/Land", Err("22023")),
@@ -322,6 +325,7 @@ mod tests {
             ("standard_conforming_strings", "off", Err("0A000")),
             ("extra_float_digits", " 3", Ok("3")),
             ("extra_float_digits", "4", Err("22023")),
+            ("extra_float_digits", "0", Err("22023")),
             ("statement_timeout", "5s", Ok("5s")),
             ("statement_timeout", "1500", Ok("1500ms")),
             ("statement_timeout", "60000", Ok("1min")),

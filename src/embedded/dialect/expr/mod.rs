@@ -6,7 +6,9 @@ mod member;
 mod value;
 
 use postgres_types::Type;
-use sqlparser::ast::{BinaryOperator, Expr, Ident, Query, SelectItem, SetExpr, Value};
+use sqlparser::ast::{
+    BinaryOperator, Expr, Ident, Query, SelectItem, SetExpr, UnaryOperator, Value,
+};
 
 use crate::embedded::dialect::scope::{Place, Relation, Scope, fold, object};
 use crate::embedded::dialect::types::{self, Ty};
@@ -248,6 +250,26 @@ impl<'s> Translator<'s> {
                 self.binary(op, left, right).at(expr)
             }
             Expr::UnaryOp { op, expr: inner } => {
+                // In PostgreSQL a sign binds more than a power does.
+                if let (
+                    UnaryOperator::Minus | UnaryOperator::Plus,
+                    Expr::BinaryOp {
+                        left,
+                        op: BinaryOperator::PGExp,
+                        right,
+                    },
+                ) = (op, &**inner)
+                {
+                    let signed = Expr::BinaryOp {
+                        left: Box::new(Expr::UnaryOp {
+                            op: *op,
+                            expr: left.clone(),
+                        }),
+                        op: BinaryOperator::PGExp,
+                        right: right.clone(),
+                    };
+                    return self.expr(&signed, scope);
+                }
                 let sql = self.expr(inner, scope)?;
                 self.unary(*op, sql).at(expr)
             }

@@ -196,9 +196,10 @@ impl Translator<'_> {
             "count" => ("count", Type::INT8),
             "sum" if matches!(kind, Type::INT2 | Type::INT4) => ("sum", Type::INT8),
             "sum" if matches!(kind, Type::INT8 | Type::NUMERIC) => ("pg_sum", Type::NUMERIC),
-            "sum" if matches!(kind, Type::FLOAT4 | Type::FLOAT8) => ("sum", kind),
+            "sum" if kind == Type::FLOAT4 => ("pg_sum_float4", kind),
+            "sum" if kind == Type::FLOAT8 => ("pg_sum_float8", kind),
             "avg" if is_integer(&kind) || kind == Type::NUMERIC => ("pg_avg", Type::NUMERIC),
-            "avg" if is_number(&kind) && !types::is_oid(&kind) => ("avg", Type::FLOAT8),
+            "avg" if is_number(&kind) && !types::is_oid(&kind) => ("pg_avg_float", Type::FLOAT8),
             "sum" if kind == Type::INTERVAL => ("pg_sum_interval", kind),
             "avg" if kind == Type::INTERVAL => ("pg_avg_interval", kind),
             "min" | "max"

@@ -189,6 +189,7 @@ pub(super) const FUNCTIONS: &[(&str, &str, char, &str)] = &[
     ("to_char", "st", 't', "pg_to_char_s"),
     ("to_char", "vt", 't', "pg_to_char_v"),
     ("to_date", "tt", 'd', "pg_to_date"),
+    ("to_hex", "i", 't', "pg_to_hex_of_int4"),
     ("to_hex", "l", 't', "pg_to_hex"),
     ("to_number", "tt", 'n', "pg_to_number"),
     ("to_timestamp", "tt", 'z', "pg_to_timestamp_by"),

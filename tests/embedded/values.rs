@@ -1,0 +1,99 @@
+//! Values of the embedded database, compared with what PostgreSQL 15 answers.
+
+use crate::common::sql::on_empty;
+
+#[test]
+fn numbers() {
+    on_empty(&[
+        (
+            "select -2 ^ 2, - 2 ^ 2 ^ 3, 1 << 32, 1 << 31, 1::bigint << 40",
+            "4|64|1|-2147483648|1099511627776",
+        ),
+        (
+            "select 1.1::real * 2, pg_typeof(1::real + 1), 0.1::real::numeric, pg_typeof(coalesce(1::real, 1.5))",
+            "2.200000047683716|double precision|0.1|real",
+        ),
+        ("select 1e400::float8", "22003"),
+        (
+            "select to_hex(-1), to_hex(-1::bigint)",
+            "ffffffff|ffffffffffffffff",
+        ),
+        (
+            "select sum(x), avg(x) from (values (0.1::float8), (0.2), (0.3)) t(x)",
+            "0.6000000000000001|0.20000000000000004",
+        ),
+        (
+            "select sum(x), avg(x) from (values (0.1::real), (0.2), (0.3)) t(x)",
+            "0.6|0.2000000054637591",
+        ),
+        (
+            "select sum(x) over (order by i rows 1 preceding) from (values (1, 0.1::float8), (2, 0.2), (3, null), (4, 0.3)) t(i, x)",
+            "0.1;0.30000000000000004;0.2;0.3",
+        ),
+    ]);
+}
+
+#[test]
+fn texts_arrays_and_instants() {
+    on_empty(&[
+        (
+            "select upper('straße'), lower('ΑΣ'), initcap('éa ßb')",
+            "STRAßE|ασ|Éa ßb",
+        ),
+        (
+            "select 1 = any(null::int[]), 1 <> all(null::int[]), 1 = any('{}'::int[]), 1 = any(array[2, null])",
+            "∅|∅|f|∅",
+        ),
+        (
+            "select to_json('2024-01-05 10:00+00'::timestamptz), to_jsonb(array['2024-01-05 10:00+00'::timestamptz])",
+            "\"2024-01-05T10:00:00+00:00\"|[\"2024-01-05T10:00:00+00:00\"]",
+        ),
+        ("set timezone = 'Asia/Kolkata'", ""),
+        (
+            "select row_to_json(x) from (select '2024-01-05 10:00+00'::timestamptz as a, '2024-01-05 10:00'::timestamp as b) x",
+            "{\"a\":\"2024-01-05T15:30:00+05:30\",\"b\":\"2024-01-05T10:00:00\"}",
+        ),
+        (
+            "select format_type(1042, -1), format_type(1042, null), format_type(1042, 7)",
+            "bpchar|character|character(3)",
+        ),
+        // What is not kept is not taken for wrong.
+        ("select 'infinity'::timestamp", "0A000"),
+        ("select '-infinity'::date", "0A000"),
+        ("select '0044-03-15 BC'::date", "0A000"),
+        ("select timestamp '9999-12-31' + interval '1 day'", "0A000"),
+        ("set datestyle = 'ISO, DMY'", "0A000"),
+    ]);
+}
+
+#[test]
+fn what_changes_gives_of_its_own_table_alone() {
+    on_empty(&[
+        (
+            "create table a(i int, n int); create table b(i int, m text)",
+            "",
+        ),
+        (
+            "insert into a values (1, 1), (2, 2); insert into b values (1, 'x'), (2, 'y')",
+            "",
+        ),
+        (
+            "update a set n = 5 from b where a.i = b.i returning a.n, b.m",
+            "0A000",
+        ),
+        (
+            "update a set n = 5 from b where a.i = b.i returning *",
+            "0A000",
+        ),
+        ("delete from a using b where a.i = b.i returning m", "0A000"),
+        (
+            "update a set n = 5 from b where a.i = b.i and m = 'x' returning a.*, n",
+            "1|5|5",
+        ),
+        (
+            "delete from a using b where a.i = b.i and m = 'y' returning n",
+            "2",
+        ),
+        ("update a set n = 6 returning b.m", "42P01"),
+    ]);
+}
