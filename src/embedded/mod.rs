@@ -22,6 +22,7 @@ mod place;
 mod portal;
 mod schema;
 mod sequences;
+mod stages;
 mod steps;
 mod thread;
 mod transaction;

@@ -215,6 +215,9 @@ impl<'c> Worker<'c> {
                 let text = context.text_format(columns.as_deref().unwrap_or_default());
                 events.extend(command.run(context, format.unwrap_or(&text))?);
             }
+            Plan::Staged(staged) => {
+                return self.staged(staged, parameters, format, together, events);
+            }
             Plan::Copy(copy) => return self.copy(copy, together, events),
             Plan::Nothing { tag, notices } => {
                 for text in notices {

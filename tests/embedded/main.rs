@@ -31,3 +31,4 @@ mod sequences;
 mod shown;
 mod values;
 mod violations;
+mod with;

@@ -26,6 +26,8 @@ impl Translator<'_> {
         names: &[Ident],
         query: &Query,
     ) -> Result<Plan, Fault> {
+        let fault = "CREATE TABLE AS of a WITH that changes data is not supported";
+        super::with::only_reads(query, fault)?;
         let (text, mut outputs) = self.query(query, &Scope::default())?;
         if names.len() > outputs.len() {
             return Err(Fault::new(

@@ -102,6 +102,8 @@ impl Translator<'_> {
             Some(_) => return Err(already(&name)),
             None => {}
         }
+        let fault = "views must not contain data-modifying statements in WITH";
+        super::with::only_reads(&create.query, fault)?;
         let (text, mut outputs) = self.query(&create.query, &Scope::default())?;
         for (output, column) in outputs.iter_mut().zip(&create.columns) {
             output.name = fold(&column.name);

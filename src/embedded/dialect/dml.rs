@@ -5,16 +5,17 @@ use std::rc::Rc;
 use postgres_types::Type;
 use sqlparser::ast::{
     Assignment, AssignmentTarget, ConflictTarget, Delete, Expr, FromTable, Ident, Insert,
-    InsertOverriding, OnConflict, OnConflictAction, OnInsert, Query, SelectItem, SetExpr,
-    TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind, Values,
+    InsertOverriding, OnConflict, OnConflictAction, OnInsert, Query, SetExpr, TableFactor,
+    TableObject, TableWithJoins, Update, UpdateTableFromKind, Values,
 };
 
 use crate::embedded::dialect::expr::{Open, Sql, Translator};
 use crate::embedded::dialect::from::{relation_of, scope_within};
 use crate::embedded::dialect::plan::Plan;
+use crate::embedded::dialect::returning::Joined;
 use crate::embedded::dialect::scope::{Place, Scope, fold, object};
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::{Fault, Output, Table, TableColumn, quote};
+use crate::embedded::dialect::{Fault, Table, TableColumn, quote};
 use crate::error_response::SqlState;
 
 /// 428C9.
@@ -203,15 +204,9 @@ impl Translator<'_> {
             }
             Some(_) => return Err(Fault::unsupported("ON DUPLICATE KEY")),
         }
-        let outputs = self.returning(
-            insert.returning.as_deref(),
-            &table,
-            &visible,
-            None,
-            &mut sql,
-        )?;
+        let outputs = self.returning(insert.returning.as_deref(), &table, &visible, &mut sql)?;
         Ok(Plan::Change {
-            sql,
+            sql: self.staging.finish(sql),
             columns: outputs,
             tag: "INSERT 0",
             takes: super::sequence::taken_by(&table, &given),
@@ -360,7 +355,7 @@ impl Translator<'_> {
                 let mut scope = Scope::default();
                 scope.add(relation_of(table, visible.to_owned()))?;
                 scope.add(relation_of(table, "excluded".into()))?;
-                let sets = self.assignments(&update.assignments, table, &scope)?;
+                let sets = set_list(&self.assignments(&update.assignments, table, &scope)?);
                 text.push_str(&format!(" DO UPDATE SET {sets}"));
                 if let Some(selection) = &update.selection {
                     let condition = self.condition(selection, &scope, "WHERE")?;
@@ -411,7 +406,7 @@ impl Translator<'_> {
         assignments: &[Assignment],
         table: &Rc<Table>,
         scope: &Scope<'_>,
-    ) -> Result<String, Fault> {
+    ) -> Result<Vec<(String, String)>, Fault> {
         let mut sets: Vec<(String, String)> = Vec::new();
         for assignment in assignments {
             let pairs: Vec<(&sqlparser::ast::ObjectName, &Expr)> =
@@ -448,42 +443,7 @@ impl Translator<'_> {
                 sets.push((column.name, text));
             }
         }
-        let sets: Vec<String> = sets
-            .into_iter()
-            .map(|(name, text)| format!("{}={text}", quote(&name)))
-            .collect();
-        Ok(sets.join(","))
-    }
-
-    /// RETURNING: nothing is said of the table's name, SQLite does not know it there.
-    fn returning(
-        &mut self,
-        items: Option<&[SelectItem]>,
-        table: &Rc<Table>,
-        visible: &str,
-        others: Option<&str>,
-        sql: &mut String,
-    ) -> Result<Option<Vec<Output>>, Fault> {
-        let Some(items) = items else {
-            return Ok(None);
-        };
-        let scope = scope_within(table, visible)?;
-        let listed = self.list(items, &scope);
-        // SQLite gives what is in the changed table alone.
-        if let Some(word) = others {
-            let all = |item: &SelectItem| matches!(item, SelectItem::Wildcard(_));
-            let absent = |fault: &Fault| {
-                fault.code == SqlState::UNDEFINED_TABLE || fault.code == SqlState::UNDEFINED_COLUMN
-            };
-            if items.iter().any(all) || listed.as_ref().is_err_and(absent) {
-                return Err(Fault::unsupported(format!(
-                    "RETURNING with columns of the tables in {word}"
-                )));
-            }
-        }
-        let (text, outputs) = listed?;
-        sql.push_str(&format!(" RETURNING {text}"));
-        Ok(Some(outputs))
+        Ok(sets)
     }
 
     fn target_of(
@@ -515,30 +475,45 @@ impl Translator<'_> {
         let (table, visible, mut scope) = self.target_of(&update.table)?;
         self.changing.clone_from(&table.name);
         let from = match &update.from {
-            None => String::new(),
+            None => None,
             Some(UpdateTableFromKind::AfterSet(from) | UpdateTableFromKind::BeforeSet(from)) => {
-                format!(" FROM {}", self.from(from, &mut scope)?)
+                Some(self.from(from, &mut scope)?)
             }
         };
         let sets = self.assignments(&update.assignments, &table, &scope)?;
-        let mut sql = format!(
-            "UPDATE {} AS {} SET {sets}{from}",
-            table.sql,
-            quote(&visible)
-        );
-        if let Some(selection) = &update.selection {
-            let condition = self.condition(selection, &scope, "WHERE")?;
-            sql.push_str(&format!(" WHERE {}", condition.text));
+        let condition = match &update.selection {
+            Some(selection) => Some(self.condition(selection, &scope, "WHERE")?.text),
+            None => None,
+        };
+        let returning = update.returning.as_deref();
+        if let (Some(from), Some(returning)) = (&from, returning)
+            && self.returns_others(returning, &scope, &visible)?
+        {
+            return self.joined(&Joined {
+                table: &table,
+                visible: &visible,
+                scope: &scope,
+                returning,
+                from,
+                condition: condition.as_deref().unwrap_or("true"),
+                sets: Some(&sets),
+            });
         }
-        let columns = self.returning(
-            update.returning.as_deref(),
-            &table,
-            &visible,
-            update.from.as_ref().map(|_| "FROM"),
-            &mut sql,
-        )?;
+        let mut sql = format!(
+            "UPDATE {} AS {} SET {}",
+            table.sql,
+            quote(&visible),
+            set_list(&sets)
+        );
+        if let Some(from) = from {
+            sql.push_str(&format!(" FROM {from}"));
+        }
+        if let Some(condition) = condition {
+            sql.push_str(&format!(" WHERE {condition}"));
+        }
+        let columns = self.returning(returning, &table, &visible, &mut sql)?;
         Ok(Plan::Change {
-            sql,
+            sql: self.staging.finish(sql),
             columns,
             tag: "UPDATE",
             takes: None,
@@ -568,6 +543,19 @@ impl Translator<'_> {
                     Some(selection) => self.condition(selection, &scope, "WHERE")?.text,
                     None => "true".into(),
                 };
+                if let Some(returning) = delete.returning.as_deref()
+                    && self.returns_others(returning, &scope, &visible)?
+                {
+                    return self.joined(&Joined {
+                        table: &table,
+                        visible: &visible,
+                        scope: &scope,
+                        returning,
+                        from: &from,
+                        condition: &condition,
+                        sets: None,
+                    });
+                }
                 let name = quote(&visible);
                 sql.push_str(&format!(
                     " WHERE rowid IN (SELECT {name}.rowid FROM {} AS {name}, {from} WHERE {condition})",
@@ -575,20 +563,22 @@ impl Translator<'_> {
                 ));
             }
         }
-        let columns = self.returning(
-            delete.returning.as_deref(),
-            &table,
-            &visible,
-            delete.using.as_ref().map(|_| "USING"),
-            &mut sql,
-        )?;
+        let columns = self.returning(delete.returning.as_deref(), &table, &visible, &mut sql)?;
         Ok(Plan::Change {
-            sql,
+            sql: self.staging.finish(sql),
             columns,
             tag: "DELETE",
             takes: None,
         })
     }
+}
+
+fn set_list(sets: &[(String, String)]) -> String {
+    let sets = sets.iter();
+    let sets: Vec<String> = sets
+        .map(|(n, text)| format!("{}={text}", quote(n)))
+        .collect();
+    sets.join(",")
 }
 
 /// A table that rows may be written to.

@@ -7,6 +7,8 @@ use sqlparser::ast::{
 
 use crate::embedded::dialect::expr::Translator;
 use crate::embedded::dialect::scope::{Place, Relation, RelationColumn, Scope, fold, object};
+use crate::embedded::dialect::select::{CteRows, inner_name};
+use crate::embedded::dialect::staged::kept_name;
 use crate::embedded::dialect::{Fault, Table, quote};
 use crate::error_response::SqlState;
 
@@ -185,7 +187,7 @@ impl Translator<'_> {
     }
 
     fn named_table(
-        &self,
+        &mut self,
         name: &ObjectName,
         alias: Option<&TableAlias>,
     ) -> Result<(String, Relation), Fault> {
@@ -194,27 +196,46 @@ impl Translator<'_> {
         let cte = self
             .ctes
             .iter()
+            .enumerate()
             .rev()
-            .find(|c| namespace.is_none() && c.name == bare);
+            .find(|(_, c)| namespace.is_none() && c.name == bare);
         let (sql, mut relation) = match cte {
-            Some(cte) => (
-                quote(&bare),
-                Relation {
+            Some((number, cte)) => {
+                if self.staging.returning {
+                    return Err(Fault::unsupported("a WITH query in RETURNING"));
+                }
+                let columns = cte.columns.iter().enumerate();
+                let columns = columns.map(|(i, c)| RelationColumn {
+                    origin: c.origin,
+                    inner: matches!(cte.rows, CteRows::Kept(_)).then(|| format!("c{i}")),
+                    ..RelationColumn::new(c.name.clone(), c.ty.clone())
+                });
+                let relation = Relation {
                     name: visible.clone(),
                     qualified: true,
-                    columns: cte
-                        .columns
-                        .iter()
-                        .map(|c| RelationColumn {
-                            origin: c.origin,
-                            ..RelationColumn::new(c.name.clone(), c.ty.clone())
-                        })
-                        .collect(),
-                },
-            ),
+                    columns: columns.collect(),
+                };
+                match cte.rows {
+                    CteRows::Query => {
+                        self.staging.used.cte(number);
+                        (quote(&inner_name(&bare)), relation)
+                    }
+                    CteRows::Kept(slot) => {
+                        self.staging.used.rows(slot, cte.columns.len());
+                        (kept_name(slot), relation)
+                    }
+                    CteRows::None => {
+                        return Err(Fault::new(
+                            SqlState::FEATURE_NOT_SUPPORTED,
+                            format!("WITH query \"{bare}\" does not have a RETURNING clause"),
+                        ));
+                    }
+                }
+            }
             None => {
                 let table = self.table(name)?;
-                (table.sql.clone(), relation_of(&table, visible.clone()))
+                let relation = relation_of(&table, visible.clone());
+                (self.staging.name_of(&table), relation)
             }
         };
         rename(&mut relation, alias)?;

@@ -36,6 +36,7 @@ mod output_name;
 mod parse;
 mod plan;
 mod references;
+mod returning;
 mod scope;
 mod select;
 mod sequence;
@@ -44,9 +45,12 @@ mod sets;
 mod shown;
 mod small;
 mod spelling;
+mod staged;
 pub(super) mod types;
 mod undo;
 mod utility;
+mod with;
+mod with_changes;
 
 use std::borrow::Cow;
 use std::rc::Rc;
@@ -69,6 +73,7 @@ pub(super) use parse::Script;
 pub(super) use plan::Plan;
 pub(super) use sequence::{OWNED, SEQUENCES, Sequence, bare_name, no_sequence, serial_name};
 pub(super) use shown::{expression as shown_expression, identifier, said as shown_mark};
+pub(super) use staged::{Keeps, Last, MAX_COPY, Stage, Staged};
 pub(super) use types::Ty;
 
 /// Why a statement is refused, and where in the text.

@@ -137,6 +137,8 @@ impl Names {
             let message = format!("cursor \"{folded}\" already exists");
             return Err(Fault::new(SqlState::DUPLICATE_CURSOR, message));
         }
+        let fault = "DECLARE CURSOR must not contain data-modifying statements in WITH";
+        super::with::only_reads(query, fault)?;
         let inner = translate_known(&Statement::Query(query.clone()), schema, declared)?;
         let Plan::Query { sql, columns, .. } = inner.plan else {
             return Err(Fault::unsupported("a cursor for this"));
@@ -219,7 +221,10 @@ impl Names {
         }
         // Translated here to say at once what is wrong with it.
         let translated = translate_known(statement, schema, &declared)?;
-        if !matches!(translated.plan, Plan::Query { .. } | Plan::Change { .. }) {
+        if !matches!(
+            translated.plan,
+            Plan::Query { .. } | Plan::Change { .. } | Plan::Staged(_)
+        ) {
             return Err(Fault::unsupported("PREPARE of this").at(statement));
         }
         let declared = translated.parameters.into_iter().map(Some).collect();

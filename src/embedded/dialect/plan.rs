@@ -6,6 +6,7 @@ use crate::embedded::dialect::Output;
 use crate::embedded::dialect::copy::Copy;
 use crate::embedded::dialect::definition::Step;
 use crate::embedded::dialect::named::{Definition, Direction, OpenCursor};
+use crate::embedded::dialect::staged::Staged;
 use crate::embedded::transaction::Intent;
 use crate::server::SessionCommand;
 
@@ -90,6 +91,8 @@ pub(in crate::embedded) enum Plan {
         arguments: Option<String>,
         plan: Box<Self>,
     },
+    /// Several statements, one after the other.
+    Staged(Staged),
     /// VACUUM: not within a transaction.
     Alone {
         sql: &'static [&'static str],
@@ -116,6 +119,7 @@ impl Plan {
             Self::Query { columns, .. } | Self::Fetch { columns, .. } => Some(columns),
             Self::Execute { plan, .. } | Self::Drawing { plan, .. } => plan.columns(),
             Self::SetVal { columns, .. } => Some(columns),
+            Self::Staged(staged) => staged.columns(),
             Self::Change { columns, .. } => columns.as_deref(),
             _ => None,
         }
@@ -132,7 +136,10 @@ impl Plan {
             | Self::Lock { takes: Some(_), .. }
             | Self::Schema { .. } => Some(Intent::Write),
             Self::Copy(copy) if copy.from => Some(Intent::Write),
-            Self::Query { .. } | Self::Declare { .. } | Self::Copy(_) => Some(Intent::Read),
+            Self::Staged(staged) if staged.changes => Some(Intent::Write),
+            Self::Query { .. } | Self::Declare { .. } | Self::Copy(_) | Self::Staged(_) => {
+                Some(Intent::Read)
+            }
             Self::Execute { plan, .. } => plan.intent(),
             _ => None,
         }
@@ -145,6 +152,7 @@ impl Plan {
             Self::Change { tag, .. } => tag.split(' ').next().unwrap_or_default(),
             Self::CreateAs { .. } => "CREATE TABLE AS",
             Self::Schema { tag, .. } => tag,
+            Self::Staged(staged) => staged.verb,
             Self::Execute { plan, .. } => plan.verb(),
             Self::Drawing { .. } => "nextval()",
             Self::SetVal { .. } => "setval()",

@@ -1,5 +1,8 @@
 //! Which column a name means.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 use sqlparser::ast::{Ident, ObjectName, Spanned};
 
 use crate::embedded::dialect::types::Ty;
@@ -89,6 +92,10 @@ pub(super) struct Scope<'p> {
     /// The columns of `*` in their order: relation, and place there.
     pub(super) visible: Vec<(usize, usize)>,
     pub(super) parent: Option<&'p Self>,
+    /// How often something was found here or further out.
+    pub(super) hits: Rc<Cell<u64>>,
+    /// How often in another relation than the first.
+    pub(super) others: Rc<Cell<u64>>,
 }
 
 impl<'p> Scope<'p> {
@@ -130,17 +137,27 @@ impl<'p> Scope<'p> {
                 }
             }
         }
-        match (found, self.parent) {
-            (None, Some(parent)) => parent.column(name),
-            (found, _) => Ok(found),
-        }
+        let found = match (found, self.parent) {
+            (None, Some(parent)) => parent.column(name)?,
+            (found, _) => found,
+        };
+        self.note(found.map(|(relation, _)| relation));
+        Ok(found)
+    }
+
+    fn note(&self, found: Option<&Relation>) {
+        let more = |cell: &Cell<u64>, more: bool| cell.set(cell.get().wrapping_add(more.into()));
+        let first = self.relations.first();
+        let other = found.is_some_and(|r| first.is_none_or(|f| !std::ptr::eq(f, r)));
+        more(&self.hits, found.is_some());
+        more(&self.others, other);
     }
 
     pub(super) fn relation(&self, name: &str) -> Option<&Relation> {
-        self.relations
-            .iter()
-            .find(|r| r.name == name)
-            .or_else(|| self.parent.and_then(|p| p.relation(name)))
+        let here = self.relations.iter().find(|r| r.name == name);
+        let found = here.or_else(|| self.parent.and_then(|p| p.relation(name)));
+        self.note(found);
+        found
     }
 
     /// A column by its name and its table's.

@@ -9,7 +9,7 @@ use sqlparser::ast::{
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::output_name::output_name;
 use crate::embedded::dialect::scope::{Place, Relation, Scope, fold, missing_from, object};
-use crate::embedded::dialect::types;
+use crate::embedded::dialect::with::headed_as;
 use crate::embedded::dialect::{Fault, Output, origin, quote};
 use crate::error_response::SqlState;
 
@@ -18,6 +18,26 @@ use crate::error_response::SqlState;
 pub(super) struct Cte {
     pub(super) name: String,
     pub(super) columns: Vec<Output>,
+    pub(super) rows: CteRows,
+}
+
+/// Where its rows are.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum CteRows {
+    /// It stands in front of the query.
+    Query,
+    /// They were kept.
+    Kept(usize),
+    /// It changes data and returns nothing.
+    None,
+}
+
+/// What a WITH query is called, where names of our own would hide it.
+pub(super) fn inner_name(name: &str) -> String {
+    match name {
+        "drawn" | "n" | "part" | "s" => format!("{name}#"),
+        _ => name.to_owned(),
+    }
 }
 
 impl Translator<'_> {
@@ -32,7 +52,9 @@ impl Translator<'_> {
         let sets = self.sets.take();
         let now = std::mem::take(&mut self.once_next);
         let once = std::mem::replace(&mut self.once, now);
-        let result = self.nest(|this| this.query_body(query, parent));
+        let result = self.apart(parent, |this| {
+            this.nest(|this| this.query_body(query, parent))
+        });
         self.one_row = self.has_one_row(query);
         self.ctes.truncate(ctes);
         (self.grouping, self.sets, self.once) = (grouping, sets, once);
@@ -75,7 +97,8 @@ impl Translator<'_> {
             return Err(Fault::unsupported("this clause of a query").at(query));
         }
         // FOR UPDATE and its like need nothing: who writes on old knowledge gets 40001.
-        let mut text = self.with(query, parent)?;
+        let head = self.with(query, parent)?;
+        let mut text = headed_as(query, &head);
         let order: &[OrderByExpr] = match query.order_by.as_ref().map(|o| &o.kind) {
             None => &[],
             Some(OrderByKind::Expressions(order)) => order,
@@ -107,72 +130,6 @@ impl Translator<'_> {
         };
         self.limit(query, parent, &mut text)?;
         Ok((text, columns))
-    }
-
-    fn with(&mut self, query: &Query, parent: &Scope<'_>) -> Result<String, Fault> {
-        let Some(with) = &query.with else {
-            return Ok(String::new());
-        };
-        let mut parts = Vec::new();
-        for cte in &with.cte_tables {
-            let name = fold(&cte.alias.name);
-            let aliases: Vec<String> = cte.alias.columns.iter().map(|c| fold(&c.name)).collect();
-            let rename = |mut columns: Vec<Output>| {
-                for (column, alias) in columns.iter_mut().zip(&aliases) {
-                    column.name.clone_from(alias);
-                }
-                for column in &mut columns {
-                    if column.ty.kind == Type::UNKNOWN {
-                        column.ty = Type::TEXT.into();
-                    }
-                }
-                columns
-            };
-            let (text, columns) = match &*cte.query.body {
-                // The first part says what the columns are; only then the name has a meaning.
-                SetExpr::SetOperation { left, .. } if with.recursive => {
-                    let (_, columns) = self.set(left, parent)?;
-                    let columns = rename(columns);
-                    self.ctes.push(Cte {
-                        name: name.clone(),
-                        columns: columns.clone(),
-                    });
-                    let (text, again) = self.query(&cte.query, parent)?;
-                    self.ctes.pop();
-                    for (first, all) in columns.iter().zip(&again) {
-                        let loose = all.ty.kind == Type::UNKNOWN;
-                        if first.ty.kind != all.ty.kind && !loose {
-                            return Err(Fault::new(
-                                SqlState::DATATYPE_MISMATCH,
-                                format!(
-                                    "recursive query \"{name}\" column \"{}\" has type {} in non-recursive term but type {} overall",
-                                    first.name,
-                                    types::show(&first.ty.kind, -1),
-                                    types::show(&all.ty.kind, -1)
-                                ),
-                            )
-                            .with_hint("Cast the output of the non-recursive term to the correct type."));
-                        }
-                    }
-                    (text, columns)
-                }
-                SetExpr::Insert(_)
-                | SetExpr::Update(_)
-                | SetExpr::Delete(_)
-                | SetExpr::Merge(_) => {
-                    return Err(Fault::unsupported("a statement that changes data in WITH").at(cte));
-                }
-                _ => {
-                    let (text, columns) = self.query(&cte.query, parent)?;
-                    (text, rename(columns))
-                }
-            };
-            let names: Vec<String> = columns.iter().map(|c| quote(&c.name)).collect();
-            parts.push(format!("{}({}) AS ({text})", quote(&name), names.join(",")));
-            self.ctes.push(Cte { name, columns });
-        }
-        let recursive = if with.recursive { "RECURSIVE " } else { "" };
-        Ok(format!("WITH {recursive}{} ", parts.join(",")))
     }
 
     fn limit(&mut self, query: &Query, parent: &Scope<'_>, text: &mut String) -> Result<(), Fault> {

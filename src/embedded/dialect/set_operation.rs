@@ -17,7 +17,9 @@ impl Translator<'_> {
         parent: &Scope<'_>,
     ) -> Result<(String, Vec<Output>), Fault> {
         match body {
-            SetExpr::Select(select) => self.nest(|this| this.select(select, &[], parent)),
+            SetExpr::Select(select) => self.apart(parent, |this| {
+                this.nest(|this| this.select(select, &[], parent))
+            }),
             SetExpr::Query(query) => self.query(query, parent),
             SetExpr::Values(values) => self.values(values, parent, None),
             SetExpr::SetOperation {

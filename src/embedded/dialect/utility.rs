@@ -27,6 +27,9 @@ impl Translator<'_> {
                 if let Some(plan) = self.select_into(query)? {
                     return Ok(plan);
                 }
+                if let Some(plan) = self.changing_query(query)? {
+                    return Ok(plan);
+                }
                 self.once_next = super::sequence::is_once(query);
                 let (sql, columns) = self.query(query, &Scope::default())?;
                 let (sql, columns) = self.presented(sql, columns)?;

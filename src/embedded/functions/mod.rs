@@ -108,6 +108,7 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
     float_sums::register(connection)?;
     session::register(connection, info)?;
     crate::embedded::sequences::register(connection)?;
+    crate::embedded::stages::register(connection)?;
     crate::embedded::violation::register(connection)?;
     order::register(connection)
 }

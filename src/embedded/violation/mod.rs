@@ -157,12 +157,38 @@ fn shown(database: &str) -> &'static str {
     }
 }
 
+/// How the statements begin that change data.
+const CHANGES: [&str; 3] = ["INSERT INTO ", "UPDATE ", "DELETE FROM "];
+
+/// The statement without the WITH in front of it.
+fn behind_with(sql: &str) -> &str {
+    if !sql.starts_with("WITH ") {
+        return sql;
+    }
+    let (mut depth, mut quote) = (0_i32, None);
+    for (at, letter) in sql.char_indices() {
+        match (quote, letter) {
+            (Some(q), _) if q == letter => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(letter),
+            (None, '(') => depth = depth.saturating_add(1),
+            (None, ')') => depth = depth.saturating_sub(1),
+            (None, _) if depth == 0 => {
+                let rest = sql.get(at..).unwrap_or_default();
+                if CHANGES.iter().any(|word| rest.starts_with(word)) {
+                    return rest;
+                }
+            }
+            _ => {}
+        }
+    }
+    sql
+}
+
 /// The table that a translated statement changes.
 fn target(sql: Option<&str>, schema: &SqliteSchema<'_>) -> Option<std::rc::Rc<Table>> {
-    let sql = sql?;
-    let rest = ["INSERT INTO ", "UPDATE ", "DELETE FROM "]
-        .iter()
-        .find_map(|word| sql.strip_prefix(word))?;
+    let sql = behind_with(sql?);
+    let rest = CHANGES.iter().find_map(|word| sql.strip_prefix(word))?;
     let (database, rest) = rest.strip_prefix('"')?.split_once("\".\"")?;
     let database = if database == "temp" { "temp" } else { "main" };
     let mut name = String::new();

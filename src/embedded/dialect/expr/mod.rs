@@ -86,6 +86,8 @@ pub(super) struct Translator<'s> {
     pub(super) changing: String,
     /// In the list of a SELECT, what gives rows there.
     pub(super) sets: Option<super::sets::Sets>,
+    /// Where the statement runs in several stages.
+    pub(super) staging: super::staged::Staging,
 }
 
 /// What GROUP BY allows in the query at hand.
@@ -127,6 +129,7 @@ impl<'s> Translator<'s> {
             draws_rows: false,
             changing: String::new(),
             sets: None,
+            staging: super::staged::Staging::default(),
         }
     }
 
