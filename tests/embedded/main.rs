@@ -24,6 +24,7 @@ mod cursors;
 mod dialect;
 mod enums;
 mod functions;
+mod grouping;
 mod json;
 mod patterns;
 mod queries;

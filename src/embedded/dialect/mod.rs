@@ -24,6 +24,7 @@ mod expr;
 mod from;
 mod function;
 mod grammar;
+mod grouping_sets;
 mod identity;
 mod join;
 mod keywords;

@@ -39,6 +39,8 @@ pub(super) struct RelationColumn {
     pub(super) origin: Option<(u32, i16)>,
     /// What it is in SQLite, where that is no column.
     pub(super) computed: Option<String>,
+    /// What it shows where GROUP BY has several groupings.
+    pub(super) grouped: Option<String>,
 }
 
 impl RelationColumn {
@@ -59,13 +61,14 @@ impl RelationColumn {
             inner: None,
             origin: None,
             computed: None,
+            grouped: None,
         }
     }
 }
 
 impl Relation {
     pub(super) fn sql(&self, column: &RelationColumn) -> String {
-        if let Some(sql) = &column.computed {
+        if let Some(sql) = column.grouped.as_ref().or(column.computed.as_ref()) {
             return sql.clone();
         }
         let name = quote(column.inner.as_ref().unwrap_or(&column.name));
@@ -80,7 +83,7 @@ impl Relation {
     pub(super) fn bare_sql(&self, column: &RelationColumn) -> String {
         match &column.merged {
             Some((sql, _)) => sql.clone(),
-            None => self.sql(column),
+            _ => self.sql(column),
         }
     }
 }
@@ -143,6 +146,17 @@ impl<'p> Scope<'p> {
         };
         self.note(found.map(|(relation, _)| relation));
         Ok(found)
+    }
+
+    /// The same before anything is grouped.
+    pub(super) fn ungrouped(&self) -> Self {
+        let mut scope = self.clone();
+        for relation in &mut scope.relations {
+            for column in &mut relation.columns {
+                column.grouped = None;
+            }
+        }
+        scope
     }
 
     fn note(&self, found: Option<&Relation>) {

@@ -10,7 +10,7 @@ use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::output_name::output_name;
 use crate::embedded::dialect::scope::{Place, Relation, Scope, fold, missing_from, object};
 use crate::embedded::dialect::with::headed_as;
-use crate::embedded::dialect::{Fault, Output, origin, quote};
+use crate::embedded::dialect::{Fault, Output, grouping_sets, origin, quote};
 use crate::error_response::SqlState;
 
 /// A query of a WITH clause.
@@ -195,7 +195,10 @@ impl Translator<'_> {
         self.grouping = super::expr::Grouping::default();
         let groups = self.groups(select, &scope)?;
         self.grouping.keys.extend(groups.iter().cloned());
-        self.allow_dependent(&scope);
+        match self.grouping.sets.clone() {
+            Some(sets) => sets.show(&mut scope),
+            None => self.allow_dependent(&scope),
+        }
 
         let items = self.projection(&select.projection, &scope, &mut from)?;
         let having = match &select.having {
@@ -255,11 +258,16 @@ impl Translator<'_> {
             Some(first) => text.push_str(&first.list(&named)),
             None => text.push_str(&items.join(",")),
         }
-        if !from.is_empty() {
-            text.push_str(&format!(" FROM {from}"));
-        }
-        if let Some(condition) = condition {
-            text.push_str(&format!(" WHERE {condition}"));
+        if let Some(sets) = self.grouping.sets.take() {
+            let input = sets.input(&from, condition.as_deref());
+            text.push_str(&format!(" FROM {input}"));
+        } else {
+            if !from.is_empty() {
+                text.push_str(&format!(" FROM {from}"));
+            }
+            if let Some(condition) = condition {
+                text.push_str(&format!(" WHERE {condition}"));
+            }
         }
         if !groups.is_empty() {
             text.push_str(&format!(" GROUP BY {}", groups.join(",")));
@@ -319,54 +327,26 @@ impl Translator<'_> {
         if !modifiers.is_empty() {
             return Err(Fault::unsupported("this GROUP BY").at(select));
         }
+        if grouping_sets::has_sets(exprs) {
+            let sets = self.grouping_sets(select, exprs, scope)?;
+            self.no_aggregates_in_groups(select)?;
+            self.grouping.keys.extend(sets.texts());
+            let groups = sets.groups();
+            self.grouping.sets = Some(sets);
+            return Ok(groups);
+        }
         let mut groups = Vec::new();
         for expr in exprs {
-            let named = |item: &SelectItem, name: &str| match item {
-                SelectItem::ExprWithAlias { expr, alias } if fold(alias) == name => {
-                    Some(expr.clone())
-                }
-                _ => None,
-            };
-            let target = match expr {
-                Expr::Value(value) => match &value.value {
-                    Value::Number(n, _) => {
-                        let item = n
-                            .parse::<usize>()
-                            .ok()
-                            .and_then(|n| n.checked_sub(1))
-                            .and_then(|n| select.projection.get(n));
-                        match item {
-                            Some(
-                                SelectItem::UnnamedExpr(expr)
-                                | SelectItem::ExprWithAlias { expr, .. },
-                            ) => expr.clone(),
-                            _ => {
-                                return Err(Fault::new(
-                                    SqlState::INVALID_COLUMN_REFERENCE,
-                                    format!("GROUP BY position {n} is not in select list"),
-                                )
-                                .at(expr));
-                            }
-                        }
-                    }
-                    _ => expr.clone(),
-                },
-                Expr::Identifier(ident) if scope.column(&fold(ident)).at_name(ident)?.is_none() => {
-                    select
-                        .projection
-                        .iter()
-                        .find_map(|item| named(item, &fold(ident)))
-                        .unwrap_or_else(|| expr.clone())
-                }
-                Expr::GroupingSets(_) | Expr::Cube(_) | Expr::Rollup(_) => {
-                    return Err(Fault::unsupported("GROUPING SETS").at(expr));
-                }
-                _ => expr.clone(),
-            };
+            let target = self.group_target(expr, select, scope)?;
             let sql = self.expr(&target, scope)?;
             groups.push(sql.ordered());
             self.grouping.keys.push(sql.text);
         }
+        self.no_aggregates_in_groups(select)?;
+        Ok(groups)
+    }
+
+    fn no_aggregates_in_groups(&mut self, select: &Select) -> Result<(), Fault> {
         if self.grouping.aggregates {
             return Err(Fault::new(
                 SqlState::GROUPING_ERROR,
@@ -375,7 +355,7 @@ impl Translator<'_> {
             .at(select));
         }
         self.grouping.bare = None;
-        Ok(groups)
+        Ok(())
     }
 
     /// A table whose primary key is grouped by may show its other columns.

@@ -5,6 +5,8 @@ mod forms;
 mod member;
 mod value;
 
+use std::rc::Rc;
+
 use postgres_types::Type;
 use sqlparser::ast::{
     BinaryOperator, Expr, Ident, Query, SelectItem, SetExpr, UnaryOperator, Value,
@@ -103,6 +105,8 @@ pub(super) struct Grouping {
     pub(super) windows: bool,
     /// Whether a function of the list gives rows.
     pub(super) rows: bool,
+    /// Where there are several groupings.
+    pub(super) sets: Option<Rc<super::grouping_sets::Sets>>,
     /// The first column that is neither a key nor within an aggregate.
     pub(super) bare: Option<(String, Fault)>,
 }
@@ -143,12 +147,20 @@ impl<'s> Translator<'s> {
     }
 
     pub(super) fn expr(&mut self, expr: &Expr, scope: &Scope<'_>) -> Result<Sql, Fault> {
+        if let Some(sql) = self.grouping.sets.as_ref().and_then(|s| s.of_expr(expr)) {
+            return Ok(sql);
+        }
         let before = self.grouping.bare.is_some();
         let sql = self.nest(|this| this.node(expr, scope))?;
         if !before && self.grouping.bare.is_some() && self.grouping.keys.contains(&sql.text) {
             self.grouping.bare = None;
         }
-        Ok(sql)
+        let shown = self
+            .grouping
+            .sets
+            .as_ref()
+            .and_then(|s| s.of_text(&sql.text));
+        Ok(shown.unwrap_or(sql))
     }
 
     /// Goes one level down.
@@ -483,7 +495,7 @@ impl<'s> Translator<'s> {
             return Ok(Sql {
                 text: relation.bare_sql(column),
                 ty: column.bare_ty().clone(),
-                not_null: column.not_null,
+                not_null: column.not_null && column.grouped.is_none(),
                 open: Open::No,
             });
         }
@@ -513,7 +525,7 @@ impl<'s> Translator<'s> {
         Ok(Sql {
             text: relation.sql(column),
             ty: column.ty.clone(),
-            not_null: column.not_null,
+            not_null: column.not_null && column.grouped.is_none(),
             open: Open::No,
         })
     }

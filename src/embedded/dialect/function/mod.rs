@@ -32,6 +32,9 @@ impl Translator<'_> {
         if super::sets::gives_rows(call) {
             return self.set_call(call, scope);
         }
+        if name == "grouping" && namespace.is_none() {
+            return self.grouping_call(call, scope);
+        }
         if let Some(sql) = self.sequence_call(&name, call, scope)? {
             return Ok(sql);
         }
@@ -57,6 +60,13 @@ impl Translator<'_> {
         };
         let aggregate = is_aggregate(&name) || ordered_set;
         let outer = self.grouping.clone();
+        // An aggregate is of the rows as they are.
+        let ungrouped;
+        let mut scope = scope;
+        if aggregate && call.over.is_none() && self.grouping.sets.take().is_some() {
+            ungrouped = scope.ungrouped();
+            scope = &ungrouped;
+        }
         let mut star = false;
         let mut arguments = Vec::new();
         let written = list.map(|l| l.args.as_slice()).unwrap_or_default();
@@ -121,13 +131,14 @@ impl Translator<'_> {
             return self.call(&name, arguments);
         };
         let filter = match &call.filter {
-            Some(filter) => {
-                format!(
-                    " FILTER (WHERE {})",
-                    self.condition(filter, scope, "FILTER")?.text
-                )
-            }
-            None => String::new(),
+            Some(filter) => Some(self.condition(filter, scope, "FILTER")?.text),
+            None => None,
+        };
+        let sets = outer.sets.as_ref().filter(|_| call.over.is_none());
+        let filter = match (sets, filter) {
+            (Some(sets), filter) => sets.filter(filter.as_deref()),
+            (None, Some(filter)) => format!(" FILTER (WHERE {filter})"),
+            (None, None) => String::new(),
         };
         let Some(over) = &call.over else {
             // What stands within the aggregate need not be grouped by.
