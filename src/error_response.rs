@@ -297,6 +297,13 @@ impl ErrorResponse {
         self
     }
 
+    /// Says no longer where.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn without_position(mut self) -> Self {
+        self.position = None;
+        self
+    }
+
     /// Adds what the user can do.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {

@@ -3,6 +3,7 @@
 mod advisory;
 mod array;
 mod authorize;
+mod blocks;
 mod canonical;
 mod catalog;
 mod context;

@@ -110,7 +110,7 @@ impl<'c> Worker<'c> {
         })
     }
 
-    fn translate(
+    pub(super) fn translate(
         &self,
         statement: &Parsed,
         script: &Script,
@@ -137,7 +137,7 @@ impl<'c> Worker<'c> {
     }
 
     /// What the transaction has to be for this plan; true if the schema may be another now.
-    fn prepare_transaction(&mut self, plan: &Plan) -> Result<bool, ErrorResponse> {
+    pub(super) fn prepare_transaction(&mut self, plan: &Plan) -> Result<bool, ErrorResponse> {
         let Some(intent) = plan.intent() else {
             return Ok(false);
         };

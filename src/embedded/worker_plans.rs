@@ -218,6 +218,11 @@ impl<'c> Worker<'c> {
             Plan::Staged(staged) => {
                 return self.staged(staged, parameters, format, together, events);
             }
+            Plan::Do(block) => {
+                self.block(block, 0, events)?;
+                self.end_single(together)?;
+                complete(events, "DO");
+            }
             Plan::Copy(copy) => return self.copy(copy, together, events),
             Plan::Nothing { tag, notices } => {
                 for text in notices {

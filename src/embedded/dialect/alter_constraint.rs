@@ -5,7 +5,7 @@ use std::rc::Rc;
 use sqlparser::ast::{ForeignKeyConstraint, Ident, IndexColumn, TableConstraint};
 
 use crate::embedded::dialect::alter::{Change, depends};
-use crate::embedded::dialect::ddl::{column_name, list};
+use crate::embedded::dialect::ddl::{already, column_name, list};
 use crate::embedded::dialect::definition::{PRIMARY_MARK, Removed, UNIQUE_MARK};
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::scope::fold;
@@ -37,6 +37,13 @@ impl Translator<'_> {
                     .indexes(&table)?
                     .iter()
                     .any(|i| i.constraint && i.name == name);
+            let index = matches!(
+                constraint,
+                TableConstraint::Unique(_) | TableConstraint::PrimaryKey(_)
+            );
+            if taken && index && self.schema.index_exists(&name)? {
+                return Err(already(&name));
+            }
             if taken {
                 return Err(Fault::new(
                     SqlState::DUPLICATE_OBJECT,

@@ -35,6 +35,8 @@ pub(in crate::embedded) enum Own {
     Analyze(Vec<ObjectName>),
     Checkpoint,
     Cluster(Option<(ObjectName, Option<Ident>)>),
+    /// The code, and its language.
+    Do(String, Option<Ident>),
     CreateLike(Like),
     Lock {
         tables: Vec<ObjectName>,
@@ -262,13 +264,31 @@ pub(super) fn own(parser: &mut Parser<'_>) -> Result<Option<Own>, ParserError> {
     } else if takes(parser, "REINDEX") {
         reindex(parser)?
     } else if takes(parser, "DO") {
-        skip(parser);
-        Own::Refused("DO".into())
+        code_of_do(parser)?
     } else if let Some(like) = like(parser)? {
         Own::CreateLike(like)
     } else {
         return Ok(None);
     }))
+}
+
+/// DO, with the language before the code or behind it.
+fn code_of_do(parser: &mut Parser<'_>) -> Result<Own, ParserError> {
+    let mut language = None;
+    if takes(parser, "LANGUAGE") {
+        language = Some(parser.parse_identifier()?);
+    }
+    let token = parser.peek_token_ref().clone();
+    let code = match token.token {
+        Token::SingleQuotedString(code) | Token::EscapedStringLiteral(code) => code,
+        Token::DollarQuotedString(code) => code.value,
+        _ => return parser.expected("code", token),
+    };
+    parser.advance_token();
+    if language.is_none() && takes(parser, "LANGUAGE") {
+        language = Some(parser.parse_identifier()?);
+    }
+    Ok(Own::Do(code, language))
 }
 
 /// ALTER … OWNER TO, for what has no other owner.
@@ -580,7 +600,7 @@ mod tests {
         assert!(
             matches!(one("vacuum (verbose, analyze) a, b(c)"), Own::Vacuum { tables, analyze: true } if tables.len() == 2)
         );
-        assert!(matches!(one("do $$begin end$$"), Own::Refused(_)));
+        assert!(matches!(one("do $$begin end$$"), Own::Do(code, None) if code == "begin end"));
         assert!(
             matches!(one("create statistics x on a, b from t"), Own::Refused(w) if w == "CREATE STATISTICS")
         );

@@ -6,6 +6,7 @@ use crate::embedded::dialect::Output;
 use crate::embedded::dialect::copy::Copy;
 use crate::embedded::dialect::definition::Step;
 use crate::embedded::dialect::named::{Definition, Direction, OpenCursor};
+use crate::embedded::dialect::plpgsql::Block;
 use crate::embedded::dialect::staged::Staged;
 use crate::embedded::transaction::Intent;
 use crate::server::SessionCommand;
@@ -93,6 +94,7 @@ pub(in crate::embedded) enum Plan {
     },
     /// Several statements, one after the other.
     Staged(Staged),
+    Do(Block),
     /// VACUUM: not within a transaction.
     Alone {
         sql: &'static [&'static str],

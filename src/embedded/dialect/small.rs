@@ -8,7 +8,7 @@ use crate::embedded::dialect::expr::Translator;
 use crate::embedded::dialect::grammar::{Own, Reindex};
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{fold, object};
-use crate::embedded::dialect::{Fault, quote};
+use crate::embedded::dialect::{Fault, plpgsql, quote};
 use crate::embedded::enums;
 use crate::error_response::SqlState;
 
@@ -35,6 +35,15 @@ impl Translator<'_> {
                     self.clustered(table, index.as_ref())?;
                 }
                 nothing("CLUSTER")
+            }
+            Own::Do(code, language) => {
+                if let Some(language) = language.as_ref().filter(|l| fold(l) != "plpgsql") {
+                    return Err(Fault::new(
+                        SqlState::UNDEFINED_OBJECT,
+                        format!("language \"{}\" does not exist", fold(language)),
+                    ));
+                }
+                Plan::Do(plpgsql::read(code)?)
             }
             Own::CreateLike(like) => self.create_like(like)?,
             Own::Lock {
