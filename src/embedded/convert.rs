@@ -9,7 +9,7 @@ use rusqlite::types::{Value, ValueRef};
 use crate::embedded::datetime::{self, Interval};
 use crate::embedded::dialect::Fault;
 use crate::embedded::dialect::types::{self, Storage, Ty, is_integer, is_oid, is_text, storage};
-use crate::embedded::{array, context, enums, number};
+use crate::embedded::{array, context, enums, inet, number};
 use crate::error_response::SqlState;
 
 fn syntax(kind: &Type, text: &str) -> Fault {
@@ -134,8 +134,13 @@ pub(super) fn parse(text: &str, ty: &Ty) -> Result<Value, Fault> {
             Value::Real(if *kind == Type::FLOAT4 { single(x)? } else { x })
         }
         Type::NUMERIC => {
-            if text.trim().eq_ignore_ascii_case("nan") {
+            let trimmed = text.trim();
+            if trimmed.eq_ignore_ascii_case("nan") {
                 return Ok(Value::Text("NaN".into()));
+            }
+            let unsigned = trimmed.strip_prefix(['+', '-']).unwrap_or(trimmed);
+            if matches!(unsigned.to_ascii_lowercase().as_str(), "infinity" | "inf") {
+                return Err(Fault::unsupported("infinity as a numeric"));
             }
             Value::Text(number::show(&number::fit(
                 number::parse(text)?,
@@ -166,6 +171,7 @@ pub(super) fn parse(text: &str, ty: &Ty) -> Result<Value, Fault> {
         }
         Type::INTERVAL => Value::Text(Interval::parse(text)?.show()),
         Type::UUID => Value::Text(uuid(text).ok_or_else(|| syntax(kind, text))?),
+        Type::INET => Value::Text(inet::parse(text)?),
         // What is JSON is SQLite's to know: the caller checks.
         _ => Value::Text(text.to_owned()),
     })
@@ -366,6 +372,7 @@ pub(super) fn cast(
     if is_text(target) {
         let text = match (from, value) {
             (&Type::BOOL, ValueRef::Integer(n)) => if n == 0 { "false" } else { "true" }.into(),
+            (&Type::INET, ValueRef::Text(text)) => inet::with_length(&utf8(text)),
             _ => show(value, from)?,
         };
         return Ok(Value::Text(match *target {
@@ -496,6 +503,7 @@ pub(super) fn numeric(value: ValueRef<'_>) -> Result<BigDecimal, Fault> {
         ValueRef::Integer(n) => Ok(n.into()),
         // PostgreSQL goes by 15 digits (float8_numeric).
         ValueRef::Real(x) => digits_of(x, 15),
+        ValueRef::Text(b"NaN") => Err(Fault::unsupported("computing with NaN")),
         ValueRef::Text(text) => number::parse(&String::from_utf8_lossy(text)),
         ValueRef::Null | ValueRef::Blob(_) => Err(syntax(&Type::NUMERIC, "")),
     }

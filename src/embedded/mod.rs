@@ -16,6 +16,7 @@ mod error;
 mod functions;
 #[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) mod fuzzing;
+mod inet;
 mod lock;
 mod number;
 mod picture;

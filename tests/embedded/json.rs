@@ -121,6 +121,12 @@ fn json_is_given_as_it_was_written() {
         ),
         ("select json_array_length('{}')", "22023"),
         (
+            "select '1.7'::jsonb::int, 'true'::jsonb::bool, '1.50'::jsonb::numeric, ('{\"a\":2}'::jsonb -> 'a')::float8 / 4",
+            "2|t|1.50|0.5",
+        ),
+        ("select '\"1\"'::jsonb::int", "22023"),
+        ("select 'null'::jsonb::bool", "22023"),
+        (
             "select jsonb_insert('{\"bb\":1}', '{a}', '2')",
             "{\"a\": 2, \"bb\": 1}",
         ),

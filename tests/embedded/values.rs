@@ -67,6 +67,39 @@ fn texts_arrays_and_instants() {
 }
 
 #[test]
+fn addresses_and_what_has_no_type_here() {
+    on_empty(&[
+        (
+            "select '10.0.0.1'::inet < '9.0.0.1'::inet, '192.168.0.1/32'::inet, '1.2.3.4'::inet::text, '1.2.3.4'::inet = '1.2.3.4/32'",
+            "f|192.168.0.1|1.2.3.4/32|t",
+        ),
+        ("select '999'::inet", "22P02"),
+        (
+            "create table t(a inet unique); insert into t values ('10.0.0.1/32'), ('9.0.0.1'), ('::1'), (null)",
+            "",
+        ),
+        ("insert into t values ('10.0.0.1')", "23505"),
+        ("select a from t order by a", "9.0.0.1;10.0.0.1;::1;∅"),
+        ("select '1'::money", "0A000"),
+        ("select '10:00+02'::timetz", "0A000"),
+        ("select '{[1,2)}'::int4range[]", "0A000"),
+        ("select 'inf'::numeric", "0A000"),
+    ]);
+}
+
+#[test]
+fn nothing_is_no_limit_and_an_empty_array() {
+    on_empty(&[
+        ("select 1 limit null offset null", "1"),
+        (
+            "select array(select 1 where false), cardinality(array(select 1 where false))",
+            "{}|0",
+        ),
+        ("select extract('year' from date '2024-01-01')", "2024"),
+    ]);
+}
+
+#[test]
 fn what_changes_gives_of_its_own_table() {
     on_empty(&[
         (

@@ -395,7 +395,7 @@ impl Translator<'_> {
             .ok_or_else(|| Fault::unsupported(format!("an array of {}", kind.name())))?;
         Ok(Sql {
             text: format!(
-                "(SELECT pg_array_of({},{}) FROM ({text}))",
+                "(SELECT coalesce(pg_array_of({},{}),'{{}}') FROM ({text}))",
                 kind.oid(),
                 super::quote(&column.name)
             ),

@@ -87,7 +87,19 @@ impl Translator<'_> {
         right: Sql,
     ) -> Result<Sql, Fault> {
         comparable(op, left.kind(), right.kind())?;
-        let (both, _) = self.common_by(vec![left, right], op, wider)?;
+        // Beside char(n), which varchar becomes unasked, blanks at the end count for nothing.
+        let blanks = matches!(
+            (left.kind(), right.kind()),
+            (&Type::BPCHAR, &Type::VARCHAR) | (&Type::VARCHAR, &Type::BPCHAR)
+        );
+        let cut = |sql: Sql| Sql {
+            text: match blanks {
+                true => format!("rtrim({},' ')", sql.text),
+                false => sql.text,
+            },
+            ..sql
+        };
+        let (both, _) = self.common_by(vec![cut(left), cut(right)], op, wider)?;
         let [left, right] = both.as_slice() else {
             return Err(Fault::unsupported(op));
         };

@@ -162,7 +162,9 @@ impl Translator<'_> {
         let mut bound = |expr: &Expr, word: u8| {
             let sql = self.expr(expr, parent)?;
             let sql = self.implicit(sql, &Type::INT8.into()).at(expr)?;
-            Ok::<_, Fault>(format!("pg_limit({},{word})", sql.text))
+            // NULL is no limit, and no offset.
+            let none = if word == 0 { -1 } else { 0 };
+            Ok::<_, Fault>(format!("coalesce(pg_limit({},{word}),{none})", sql.text))
         };
         match limit {
             Some(limit) => text.push_str(&format!(" LIMIT {}", bound(limit, 0)?)),

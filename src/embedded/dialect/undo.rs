@@ -298,6 +298,7 @@ impl Undo<'_> {
                 format!("({}::{})", one(0)?, types::show(&kind(2)?, modifier))
             }
             "pg_cast" => one(0)?,
+            "pg_jsonb_scalar" => format!("({}::{})", one(0)?, types::show(&kind(1)?, -1)),
             "pg_json" => one(0)?,
             "pg_json_at" => {
                 let op = if integer(2) == Some(1) { "->>" } else { "->" };

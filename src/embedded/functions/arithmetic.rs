@@ -71,7 +71,14 @@ pub(super) const FUNCTIONS: Table = &[
                 "zero raised to a negative power is undefined",
             ));
         }
-        float(base.powf(exponent))
+        let power = base.powf(exponent);
+        if power.is_infinite() && base.is_finite() && exponent.is_finite() {
+            return Err(Fault::new(
+                SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
+                "value out of range: overflow",
+            ));
+        }
+        float(power)
     }),
     ("pg_radians", 1, |a| domain(a, f64::to_radians)),
     ("pg_round", 2, |a| {

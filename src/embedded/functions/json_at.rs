@@ -1,13 +1,14 @@
 //! What is in JSON at a key, a place or a path: the text as it stands there. That of `json` keeps
 //! its blanks, the order of its keys and all of them; that of `jsonb` is in its form anyway.
 
+use postgres_types::Type;
 use rusqlite::types::{Value, ValueRef};
 
 use crate::embedded::array;
-use crate::embedded::dialect::Fault;
+use crate::embedded::dialect::{Fault, types};
 use crate::embedded::functions::json::parts;
 use crate::embedded::functions::json_change::{no_character, place, unquoted};
-use crate::embedded::functions::{Table, integer, text, value};
+use crate::embedded::functions::{Table, boolean, integer, kind, text, value};
 use crate::error_response::SqlState;
 
 pub(super) const FUNCTIONS: Table = &[
@@ -23,6 +24,30 @@ pub(super) const FUNCTIONS: Table = &[
             _ => member(&json, &text(a, 1)),
         };
         given(found, integer(a, 2) != 0)
+    }),
+    // jsonb that is a number, or true or false, as a numeric or a boolean; and the type wanted.
+    ("pg_jsonb_scalar", 2, |a| {
+        let json = text(a, 0);
+        let wanted = kind(a, 1);
+        let (found, what) = match json.as_bytes().first() {
+            Some(b't' | b'f') => (Type::BOOL, "boolean"),
+            Some(b'"') => (Type::TEXT, "string"),
+            Some(b'[') => (Type::VOID, "array"),
+            Some(b'{') => (Type::VOID, "object"),
+            Some(b'n') => (Type::VOID, "null"),
+            _ => (Type::NUMERIC, "numeric"),
+        };
+        match found {
+            Type::BOOL if wanted == Type::BOOL => Ok(boolean(&*json == "true")),
+            Type::NUMERIC if wanted != Type::BOOL => Ok(Value::Text(json.into_owned())),
+            _ => Err(Fault::new(
+                SqlState::INVALID_PARAMETER_VALUE,
+                format!(
+                    "cannot cast jsonb {what} to type {}",
+                    types::show(&wanted, -1)
+                ),
+            )),
+        }
     }),
     ("pg_json_length", 1, |a| {
         let json = text(a, 0);

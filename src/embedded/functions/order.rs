@@ -7,11 +7,11 @@ use bigdecimal::BigDecimal;
 use postgres_types::{Kind, Type};
 use rusqlite::{Connection, Result};
 
-use crate::embedded::array;
 use crate::embedded::dialect::types;
 use crate::embedded::functions::json_order;
 use crate::embedded::functions::time::compare_intervals;
 use crate::embedded::number;
+use crate::embedded::{array, inet};
 
 type Order = fn(&str, &str) -> Ordering;
 
@@ -20,10 +20,12 @@ const COLLATIONS: &[(&str, Order)] = &[
     ("pg_numeric", number::compare),
     ("pg_interval", compare_intervals),
     ("pg_jsonb", json_order::compare),
+    ("pg_inet", inet::compare),
     ("pg_array_text", |a, b| arrays(a, b, |a, b| a.cmp(b))),
     ("pg_array_number", |a, b| arrays(a, b, numbers)),
     ("pg_array_interval", |a, b| arrays(a, b, compare_intervals)),
     ("pg_array_jsonb", |a, b| arrays(a, b, json_order::compare)),
+    ("pg_array_inet", |a, b| arrays(a, b, inet::compare)),
 ];
 
 pub(super) fn register(connection: &Connection) -> Result<()> {
@@ -39,6 +41,7 @@ pub(in crate::embedded) fn collation(kind: &Type) -> Option<&'static str> {
         Kind::Array(element) => match *element {
             Type::INTERVAL => "pg_array_interval",
             Type::JSONB => "pg_array_jsonb",
+            Type::INET => "pg_array_inet",
             _ if types::is_number(element) && !types::is_named(element) => "pg_array_number",
             _ => "pg_array_text",
         },
@@ -46,6 +49,7 @@ pub(in crate::embedded) fn collation(kind: &Type) -> Option<&'static str> {
             Type::NUMERIC => "pg_numeric",
             Type::INTERVAL => "pg_interval",
             Type::JSONB => "pg_jsonb",
+            Type::INET => "pg_inet",
             _ => return None,
         },
     })

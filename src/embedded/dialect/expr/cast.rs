@@ -9,9 +9,49 @@ use crate::embedded::dialect::expr::{Open, Sql, Translator, constant};
 use crate::embedded::dialect::types::{self, Ty};
 use crate::error_response::SqlState;
 
+/// Types whose values are not known here: as texts they would be taken for what they are not.
+const OTHERS: &[Type] = &[
+    Type::BIT,
+    Type::VARBIT,
+    Type::MONEY,
+    Type::TIMETZ,
+    Type::CIDR,
+    Type::MACADDR,
+    Type::MACADDR8,
+    Type::POINT,
+    Type::LINE,
+    Type::LSEG,
+    Type::BOX,
+    Type::PATH,
+    Type::POLYGON,
+    Type::CIRCLE,
+    Type::TS_VECTOR,
+    Type::TSQUERY,
+    Type::XML,
+    Type::JSONPATH,
+    Type::PG_LSN,
+    Type::INT4_RANGE,
+    Type::INT8_RANGE,
+    Type::NUM_RANGE,
+    Type::TS_RANGE,
+    Type::TSTZ_RANGE,
+    Type::DATE_RANGE,
+    Type::INT4MULTI_RANGE,
+    Type::INT8MULTI_RANGE,
+    Type::NUMMULTI_RANGE,
+    Type::TSMULTI_RANGE,
+    Type::TSTZMULTI_RANGE,
+    Type::DATEMULTI_RANGE,
+];
+
 impl Translator<'_> {
     /// A cast that somebody wrote.
     pub(in crate::embedded::dialect) fn cast(&mut self, sql: Sql, ty: &Ty) -> Result<Sql, Fault> {
+        let element = types::element(&ty.kind);
+        if OTHERS.contains(element.as_ref().unwrap_or(&ty.kind)) {
+            let name = types::show(&ty.kind, -1);
+            return Err(Fault::unsupported(format!("the type {name}")));
+        }
         if *sql.kind() == Type::UNKNOWN {
             // A cast cuts a text to its length, where an INSERT refuses it.
             let loose = Ty::from(ty.kind.clone());
@@ -91,6 +131,16 @@ impl Translator<'_> {
             && (types::is_text(&from) || from == Type::JSON)
         {
             format!("pg_json({},{})", sql.text, u8::from(to == Type::JSONB))
+        } else if explicit
+            && from == Type::JSONB
+            && (to == Type::BOOL || types::is_number(&to) && !types::is_oid(&to))
+        {
+            let text = format!("pg_jsonb_scalar({},{})", sql.text, to.oid());
+            let plain = match to {
+                Type::BOOL => Type::BOOL,
+                _ => Type::NUMERIC,
+            };
+            return self.cast_now(Sql::new(text, plain), ty, true);
         } else if types::rank(&from)
             .zip(types::rank(&to))
             .is_some_and(|(f, t)| f <= t)

@@ -55,7 +55,8 @@ impl Translator<'_> {
                 field, expr: inner, ..
             } => {
                 let value = self.expr(inner, scope)?;
-                let field = Sql::new(literal(&field.to_string().to_lowercase()), Type::TEXT);
+                let field = field.to_string().to_lowercase();
+                let field = Sql::new(literal(field.trim_matches('\'')), Type::TEXT);
                 self.call("extract", vec![field, value]).at(expr)
             }
             Expr::Ceil { expr: inner, field } | Expr::Floor { expr: inner, field } => {
