@@ -10,7 +10,7 @@ use crate::embedded::catalog;
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{
     ALWAYS, BY_DEFAULT, COMMENTS, Fault, Index, NOT_NULL_KEY, OWNED, PRIMARY_MARK, Schema,
-    Sequence, Table, TableColumn, VIEW_TYPES, identity_mark, key_name, quote,
+    Sequence, Table, TableColumn, VIEW_TYPES, View, identity_mark, key_name, quote,
     stands_for_constraint,
 };
 use crate::embedded::enums;
@@ -236,12 +236,15 @@ impl<'c> SqliteSchema<'c> {
     }
 
     fn read(&self, database: &'static str, name: &str) -> rusqlite::Result<Option<Table>> {
+        if name == "pgtls_sequence_state" && database == "pg_catalog" {
+            return catalog::derived(self, database, name);
+        }
         if name.starts_with("sqlite_") || name.starts_with("pgtls_") {
             return Ok(None);
         }
         if matches!(database, "pg_catalog" | "information_schema") {
             if !catalog::has(database, name) {
-                return Ok(None);
+                return catalog::derived(self, database, name);
             }
             self.attach()?;
         }
@@ -420,6 +423,31 @@ impl Schema for SqliteSchema<'_> {
                 .collect()
         };
         read().map_err(|e| fault(&e))
+    }
+
+    fn all_views(&self) -> Result<Vec<View>, Fault> {
+        let read = |database: &'static str| -> rusqlite::Result<Vec<View>> {
+            self.connection
+                .prepare_cached(&format!(
+                    "SELECT name, sql FROM \"{database}\".sqlite_schema WHERE type='view'"
+                ))?
+                .query_map([], |r| {
+                    Ok(View {
+                        database,
+                        name: r.get(0)?,
+                        sql: r.get(1)?,
+                    })
+                })?
+                .collect()
+        };
+        let mut all = read("main").map_err(|e| fault(&e))?;
+        all.extend(read("temp").map_err(|e| fault(&e))?);
+        Ok(all)
+    }
+
+    fn sequence_rows(&self, name: &str) -> Result<Option<Rc<Table>>, Fault> {
+        let found = catalog::sequence_relation(self, name);
+        found.map(|t| t.map(Rc::new)).map_err(|e| fault(&e))
     }
 
     fn has_sequence(&self, name: &str) -> Result<bool, Fault> {

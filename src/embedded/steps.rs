@@ -40,6 +40,26 @@ pub(super) fn run(
             new_name,
             sql,
         } => define(connection, database, (name, new_name), sql).map_err(told),
+        Step::ViewText {
+            database,
+            name,
+            old,
+            new,
+        } => {
+            let sql: String = connection
+                .prepare(&format!(
+                    "SELECT sql FROM \"{database}\".sqlite_schema WHERE type='view' AND name=?1"
+                ))
+                .and_then(|mut s| s.query_row([name], |r| r.get(0)))
+                .map_err(told)?;
+            define(
+                connection,
+                database,
+                (name, name),
+                &sql.replacen(old, new, 1),
+            )
+            .map_err(told)
+        }
     }
 }
 
@@ -54,7 +74,7 @@ fn define(
     authorize::with_schema(connection, || {
         connection
             .prepare(&format!(
-                "UPDATE {}.sqlite_schema SET name=?2, sql=?3 WHERE name=?1 AND type IN ('table','index')",
+                "UPDATE {}.sqlite_schema SET name=?2, sql=?3 WHERE name=?1 AND type IN ('table','index','view')",
                 quote(database)
             ))?
             .execute([name, new_name, sql])?;

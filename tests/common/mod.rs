@@ -265,6 +265,26 @@ static PSQL: LazyLock<PathBuf> = LazyLock::new(|| {
     there.max().unwrap_or_else(|| "psql".into())
 });
 
+/// `pg_dump` of what there is, over TLS. The lines that are otherwise each time are left out.
+pub fn pg_dump(server: &Server, options: &[&str]) -> Said {
+    let program = PSQL.with_file_name("pg_dump");
+    let port = server.port();
+    let mut dump = Command::new(program);
+    dump.args(options)
+        .arg(format!(
+            "host=localhost hostaddr=127.0.0.1 port={port} connect_timeout=20 sslmode=require user=postgres"
+        ))
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", "/nonexistent")
+        .env("LC_ALL", "C.UTF-8");
+    let mut said = run(&mut dump);
+    let lines = said.out.lines();
+    let kept = lines.filter(|l| !l.starts_with("\\restrict") && !l.starts_with("\\unrestrict"));
+    said.out = kept.flat_map(|l| [l, "\n"]).collect();
+    said
+}
+
 /// psql, knowing of no certificates but those it is given.
 pub fn psql(server: &Server, options: &str, commands: &[&str]) -> Said {
     let port = server.port();

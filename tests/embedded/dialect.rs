@@ -657,7 +657,7 @@ fn psql_describes_what_there_is() {
         ),
         ("\\di", &["public|c_note|index|postgres|c"]),
         ("\\dv", &["public|v|view|postgres"]),
-        ("\\dn", &["public|postgres"]),
+        ("\\dn", &["public|pg_database_owner"]),
         ("\\du", &["postgres|Superuser"]),
         ("\\l", &["postgres|postgres|UTF8"]),
         (

@@ -44,7 +44,7 @@ fn type_row(
         connection,
         "pg_type",
         "oid,typname,typnamespace,typowner,typlen,typbyval,typtype,typcategory,typispreferred,\
-         typisdefined,typdelim,typelem,typarray,typinput,typtypmod,typcollation",
+         typisdefined,typdelim,typelem,typarray,typinput,typtypmod,typcollation,typstorage",
         &[
             &kind.oid(),
             &kind.name(),
@@ -62,6 +62,7 @@ fn type_row(
             &related.2,
             &-1,
             &0,
+            &if traits.0 < 0 { "x" } else { "p" },
         ],
     )
 }

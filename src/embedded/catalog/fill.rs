@@ -8,9 +8,12 @@ use sqlparser::dialect::SQLiteDialect;
 use sqlparser::parser::Parser;
 
 use crate::embedded::catalog::{
-    FIRST_OID, FIRST_TEMP_OID, Facts, OWNER, enums, expressions, insert, sequences, usage,
+    FIRST_OID, FIRST_TEMP_OID, Facts, OWNER, enums, expressions, insert, rules, sequences, system,
+    usage,
 };
-use crate::embedded::dialect::{Table, TableColumn, identifier, shown_expression, types};
+use crate::embedded::dialect::{
+    Table, TableColumn, identifier, qualified, shown_expression, types, unqualified, view_text,
+};
 use crate::embedded::schema::SqliteSchema;
 
 /// Everything that is written anew.
@@ -123,6 +126,7 @@ pub(super) fn fill(
     fill.point_keys()?;
     enums::fill(connection, || fill.number())?;
     sequences::fill(connection, || fill.number())?;
+    rules::fill(connection, || fill.number())?;
     usage::fill(connection, &facts.info.database)?;
     // PostgreSQL's foreign keys are triggers, and psql looks for them only where there are any.
     connection.execute_batch(
@@ -138,6 +142,11 @@ pub(super) fn list(names: &[String]) -> String {
 }
 
 impl Fill<'_> {
+    /// What is kept in SQLite's words, in PostgreSQL's.
+    pub(super) fn shown_as(&self, table: &Table, text: &str) -> String {
+        qualified(&shown_expression(text, table, self.schema).0)
+    }
+
     pub(super) fn number(&mut self) -> i64 {
         self.next += 1;
         self.next
@@ -178,12 +187,13 @@ impl Fill<'_> {
                 .as_ref()
                 .filter(|_| column.generated)
                 .and_then(|create| expressions::generated(create, &column.name))
-                .map(|text| shown_expression(&text, table, self.schema).0);
+                .map(|text| self.shown_as(table, &text));
             let default = statement
                 .as_ref()
                 .filter(|_| column.identity.is_empty())
                 .and_then(|create| expressions::marked(create, &column.name))
-                .or_else(|| column.shown_default(&table.name, table.view));
+                .or_else(|| column.shown_default(&table.name, table.view))
+                .map(|text| qualified(&text));
             let expressions = (default.as_deref(), expression.as_deref());
             self.attribute(object, table, number, column, expressions)?;
         }
@@ -197,18 +207,15 @@ impl Fill<'_> {
                 &[&oid, name, &2200, &"c", &1, &object.oid, &key, &1],
             )?;
             self.usage(object, name, "CHECK", &[])?;
-            self.define(
-                oid,
-                &format!("CHECK ({})", shown_expression(text, table, self.schema).0),
-            )?;
+            self.define(oid, &format!("CHECK ({})", self.shown_as(table, text)))?;
         }
         if !table.view {
             self.foreign_keys(object, table, statement.as_ref(), oids)?;
         }
-        if table.view {
-            let text = object.sql.as_deref().unwrap_or_default();
-            let text = text.split_once("*/ ").map_or(text, |(_, t)| t);
-            self.define(object.oid, text)?;
+        if table.view
+            && let Some(text) = object.sql.as_deref().and_then(view_text)
+        {
+            self.define(object.oid, &text)?;
         }
         self.shown(object, table)
     }
@@ -286,7 +293,7 @@ impl Fill<'_> {
             self.connection,
             "pg_attribute",
             "attrelid,attname,atttypid,attnum,atttypmod,attnotnull,atthasdef,attidentity,\
-             attgenerated,attislocal,attcollation,attstorage",
+             attgenerated,attislocal,attcollation,attstorage,attstattarget",
             &[
                 &object.oid,
                 &column.name,
@@ -299,23 +306,8 @@ impl Fill<'_> {
                 &if column.generated { "s" } else { "" },
                 &1,
                 &collation,
-                &match column.ty.kind {
-                    postgres_types::Type::NUMERIC => "m",
-                    _ if types::storage(&column.ty.kind) == types::Storage::Text
-                        || column.ty.kind == postgres_types::Type::BYTEA =>
-                    {
-                        let fixed = types::is_time(&column.ty.kind)
-                            || matches!(
-                                column.ty.kind,
-                                postgres_types::Type::TIME
-                                    | postgres_types::Type::INTERVAL
-                                    | postgres_types::Type::UUID
-                                    | postgres_types::Type::NAME
-                            );
-                        if fixed { "p" } else { "x" }
-                    }
-                    _ => "p",
-                },
+                &system::stored(&column.ty.kind),
+                &-1,
             ],
         )?;
         if let Some(default) = default.or(expression) {
@@ -367,7 +359,7 @@ impl Fill<'_> {
                 &object.name,
                 &column.name,
                 &number,
-                &default,
+                &default.map(unqualified),
                 &if column.not_null { "NO" } else { "YES" },
                 &if array {
                     "ARRAY".to_owned()
@@ -403,7 +395,7 @@ impl Fill<'_> {
                 },
                 &"NO",
                 &if column.generated { "ALWAYS" } else { "NEVER" },
-                &expression,
+                &expression.map(unqualified),
                 &if table.view { "NO" } else { "YES" },
             ],
         )

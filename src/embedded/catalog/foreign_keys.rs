@@ -135,7 +135,7 @@ impl Fill<'_> {
                 ],
             )?;
             let mut text = format!(
-                "FOREIGN KEY ({}) REFERENCES {}({})",
+                "FOREIGN KEY ({}) REFERENCES public.{}({})",
                 list(&from),
                 identifier(&target),
                 list(&to)

@@ -6,7 +6,7 @@ use sqlparser::ast::{Expr, Statement};
 use sqlparser::dialect::{PostgreSqlDialect, SQLiteDialect};
 use sqlparser::parser::Parser;
 
-use crate::embedded::dialect::{Table, identifier, shown_expression};
+use crate::embedded::dialect::{Table, identifier, nulls_order, qualified, shown_expression};
 use crate::embedded::schema::SqliteSchema;
 
 /// A column of an index.
@@ -19,6 +19,7 @@ pub(super) struct Key {
     /// Its type, if it is an expression.
     pub(super) kind: Type,
     pub(super) descending: bool,
+    pub(super) nulls_first: bool,
 }
 
 impl Key {
@@ -29,18 +30,29 @@ impl Key {
             shown: identifier(column),
             kind: Type::TEXT,
             descending: false,
+            nulls_first: false,
         }
     }
 
     /// With the word for its order.
     pub(super) fn ordered(&self) -> String {
-        let word = if self.descending { " DESC" } else { "" };
+        let word = match (self.descending, self.nulls_first) {
+            (false, false) => "",
+            (false, true) => " NULLS FIRST",
+            (true, true) => " DESC",
+            (true, false) => " DESC NULLS LAST",
+        };
         format!("{}{word}", self.shown)
     }
 
-    /// `pg_index.indoption`: DESC, and NULLs first with it.
+    /// `pg_index.indoption`: 1 for DESC, 2 for NULLs first.
     pub(super) fn option(&self) -> &'static str {
-        if self.descending { "3" } else { "0" }
+        match (self.descending, self.nulls_first) {
+            (false, false) => "0",
+            (true, false) => "1",
+            (false, true) => "2",
+            (true, true) => "3",
+        }
     }
 }
 
@@ -67,18 +79,23 @@ pub(super) fn read(
         "SELECT name, \"desc\" FROM pragma_index_xinfo(?1, ?2) WHERE key ORDER BY seqno",
     )?;
     let mut rows = statement.query([index, database])?;
+    let nulls = nulls_order(sql);
     while let Some(row) = rows.next()? {
         let (column, descending): (Option<String>, bool) = (row.get(0)?, row.get(1)?);
         let written = written.next();
+        // As the direction says, unless the statement did.
+        let nulls_first = nulls.get(keys.len()).copied().unwrap_or(descending);
         keys.push(match (column, written) {
             (Some(column), _) => Key {
                 descending,
+                nulls_first,
                 ..Key::plain(&column)
             },
             (None, written) => {
                 let shown = written.map(|e| shown_expression(&e.to_string(), table, schema));
                 let (shown, kind) = shown.unwrap_or_else(|| ("expr".into(), Type::TEXT));
                 let (name, call) = named(&shown);
+                let shown = qualified(&shown);
                 Key {
                     column: None,
                     name,
@@ -86,6 +103,7 @@ pub(super) fn read(
                     shown: if call { shown } else { format!("({shown})") },
                     kind,
                     descending,
+                    nulls_first,
                 }
             }
         });
@@ -103,7 +121,8 @@ pub(super) fn read(
         key.name = name;
     }
     let predicate = created.and_then(|c| c.predicate);
-    let predicate = predicate.map(|p| shown_expression(&p.to_string(), table, schema).0);
+    let predicate =
+        predicate.map(|p| qualified(&shown_expression(&p.to_string(), table, schema).0));
     Ok((keys, predicate))
 }
 

@@ -6,7 +6,7 @@ use crate::embedded::catalog::fill::{Fill, Object, list};
 use crate::embedded::catalog::index_keys::{self, Key};
 use crate::embedded::catalog::{OWNER, insert, opclasses};
 use crate::embedded::dialect::{
-    PRIMARY_MARK, Table, TableColumn, UNIQUE_MARK, constraint_name, identifier,
+    PRIMARY_MARK, Table, TableColumn, UNIQUE_MARK, constraint_name, identifier, index_text,
 };
 
 impl Fill<'_> {
@@ -175,7 +175,7 @@ impl Fill<'_> {
             insert(
                 self.connection,
                 "pg_attribute",
-                "attrelid,attname,atttypid,attnum,atttypmod,attislocal",
+                "attrelid,attname,atttypid,attnum,atttypmod,attislocal,attstattarget",
                 &[
                     &oid,
                     &key.name,
@@ -183,6 +183,7 @@ impl Fill<'_> {
                     &number,
                     &ty.map_or(-1, |c| c.ty.modifier),
                     &1,
+                    &-1,
                 ],
             )?;
             insert(
@@ -207,7 +208,7 @@ impl Fill<'_> {
             self.connection,
             "pg_indexes",
             "schemaname,tablename,indexname,indexdef",
-            &[&object.schema, &object.name, &name, &text],
+            &[&object.schema, &object.name, &name, &index_text(&text)],
         )?;
         let Some(kind) = constraint else {
             return Ok(());

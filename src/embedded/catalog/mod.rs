@@ -1,6 +1,7 @@
 //! `pg_catalog` and `information_schema`: tables of two temporary databases beside the user's,
 //! filled from SQLite's own schema when a statement reads them and something has changed.
 
+mod derived;
 mod enums;
 mod expressions;
 mod fill;
@@ -8,6 +9,7 @@ mod foreign_keys;
 mod index_keys;
 mod indexes;
 mod opclasses;
+mod rules;
 mod sequences;
 mod system;
 mod usage;
@@ -17,7 +19,8 @@ use rusqlite::Connection;
 
 use crate::embedded::dialect::{COMMENTS, Names, types};
 use crate::embedded::schema::{SqliteSchema, has_table};
-pub(super) use system::Facts;
+pub(super) use derived::{find as derived, sequence as sequence_relation};
+pub(super) use system::{Facts, oid_of};
 
 /// The role that owns everything, PostgreSQL's bootstrap superuser.
 pub(super) const OWNER: i64 = 10;
@@ -169,6 +172,12 @@ fn comments(connection: &Connection) -> rusqlite::Result<()> {
             [],
         )?;
     }
+    connection.execute(
+        "INSERT INTO pg_catalog.pg_description(objoid,classoid,objsubid,description) \
+         SELECT 2200, 2615, 0, 'standard public schema' WHERE NOT EXISTS \
+         (SELECT 1 FROM pg_catalog.pg_description WHERE objoid=2200 AND classoid=2615)",
+        [],
+    )?;
     Ok(())
 }
 

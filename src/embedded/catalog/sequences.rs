@@ -36,6 +36,19 @@ pub(super) fn fill(
     if has_table(connection, SEQUENCES)? {
         own(connection, number)?;
     }
+    // A default that draws from a sequence depends on it.
+    connection.execute(
+        "INSERT INTO pg_catalog.pg_depend(classid,objid,objsubid,refclassid,refobjid,refobjsubid,deptype) \
+         SELECT 2604, d.oid, 0, 1259, c.oid, 0, 'n' FROM pg_catalog.pg_attrdef d \
+         JOIN pg_catalog.pg_class c ON c.relkind='S' AND instr(d.adbin, 'nextval(''public.'\
+         ||replace(quote_ident(c.relname),'''','''''')||'''::regclass)')",
+        [],
+    )?;
+    connection.execute(
+        "INSERT INTO pg_catalog.pg_depend(classid,objid,objsubid,refclassid,refobjid,refobjsubid,deptype) \
+         SELECT 2604, oid, 0, 1259, adrelid, adnum, 'a' FROM pg_catalog.pg_attrdef",
+        [],
+    )?;
     connection.execute(
         "UPDATE information_schema.columns AS c SET identity_start=s.seqstart, \
          identity_increment=s.seqincrement, identity_maximum=s.seqmax, identity_minimum=s.seqmin, \

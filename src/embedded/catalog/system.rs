@@ -4,9 +4,14 @@ use postgres_types::{Kind, Type};
 use rusqlite::Connection;
 
 use crate::TlsFacts;
-use crate::embedded::catalog::{NAMESPACES, OWNER, TABLES, columns_of, insert, name_of, opclasses};
+use crate::embedded::catalog::{
+    NAMESPACES, OWNER, columns_of, derived, insert, name_of, opclasses,
+};
 use crate::embedded::dialect::types;
 use crate::embedded::functions::SessionInfo;
+
+/// The role that owns the schema `public`, whoever the database's owner is.
+const DATABASE_OWNER: i64 = 6171;
 
 /// What the catalogs tell of the session.
 #[derive(Clone, Debug)]
@@ -45,29 +50,60 @@ fn traits(kind: &Type) -> (i16, &'static str, bool) {
     }
 }
 
+/// `typstorage`: whether long values are kept apart or compressed.
+pub(super) fn stored(kind: &Type) -> &'static str {
+    let fixed = types::is_time(kind)
+        || matches!(
+            *kind,
+            Type::TIME | Type::INTERVAL | Type::UUID | Type::NAME | Type::CHAR
+        );
+    match *kind {
+        Type::NUMERIC | Type::INET | Type::CIDR => "m",
+        Type::BYTEA => "x",
+        _ if matches!(kind.kind(), Kind::Enum(_) | Kind::Pseudo) => "p",
+        _ if types::storage(kind) == types::Storage::Text && !fixed => "x",
+        _ => "p",
+    }
+}
+
 /// The numbers that PostgreSQL gives to its tables (the CATALOG lines of `catalog/*.h`). The
 /// others of `pg_catalog` are views, whose numbers no one relies on.
 const TABLE_OIDS: &[(&str, i64)] = &[
+    ("pg_aggregate", 2600),
     ("pg_am", 2601),
+    ("pg_amop", 2602),
+    ("pg_amproc", 2603),
     ("pg_attrdef", 2604),
     ("pg_attribute", 1249),
     ("pg_auth_members", 1261),
+    ("pg_authid", 1260),
+    ("pg_cast", 2605),
     ("pg_class", 1259),
     ("pg_collation", 3456),
     ("pg_constraint", 2606),
+    ("pg_conversion", 2607),
     ("pg_database", 1262),
     ("pg_db_role_setting", 2964),
+    ("pg_default_acl", 826),
     ("pg_depend", 2608),
     ("pg_description", 2609),
     ("pg_enum", 3501),
+    ("pg_event_trigger", 3466),
     ("pg_extension", 3079),
+    ("pg_foreign_data_wrapper", 2328),
     ("pg_foreign_server", 1417),
     ("pg_foreign_table", 3118),
     ("pg_index", 2610),
     ("pg_inherits", 2611),
+    ("pg_init_privs", 3394),
     ("pg_language", 2612),
+    ("pg_largeobject", 2613),
+    ("pg_largeobject_metadata", 2995),
     ("pg_namespace", 2615),
     ("pg_opclass", 2616),
+    ("pg_operator", 2617),
+    ("pg_opfamily", 2753),
+    ("pg_parameter_acl", 6243),
     ("pg_partitioned_table", 3350),
     ("pg_policy", 3256),
     ("pg_proc", 1255),
@@ -75,29 +111,61 @@ const TABLE_OIDS: &[(&str, i64)] = &[
     ("pg_publication_namespace", 6237),
     ("pg_publication_rel", 6106),
     ("pg_range", 3541),
+    ("pg_replication_origin", 6000),
     ("pg_rewrite", 2618),
+    ("pg_seclabel", 3596),
     ("pg_sequence", 2224),
+    ("pg_shdepend", 1214),
     ("pg_shdescription", 2396),
+    ("pg_shseclabel", 3592),
+    ("pg_statistic", 2619),
     ("pg_statistic_ext", 3381),
+    ("pg_statistic_ext_data", 3429),
+    ("pg_subscription", 6100),
+    ("pg_subscription_rel", 6102),
     ("pg_tablespace", 1213),
+    ("pg_transform", 3576),
     ("pg_trigger", 2620),
+    ("pg_ts_config", 3602),
+    ("pg_ts_config_map", 3603),
+    ("pg_ts_dict", 3600),
+    ("pg_ts_parser", 3601),
+    ("pg_ts_template", 3764),
     ("pg_type", 1247),
+    ("pg_user_mapping", 1418),
 ];
 /// The first number of the views.
 const VIEW_OIDS: i64 = 12_000;
+
+/// The number of a catalog that is a table.
+pub(in crate::embedded) fn oid_of(name: &str) -> Option<i64> {
+    let found = TABLE_OIDS.iter().find(|(table, _)| *table == name);
+    found.map(|(_, oid)| *oid)
+}
 
 /// Numbers for the functions that the catalogs name.
 pub(super) const ARRAY_IN: i64 = 750;
 
 pub(super) fn fill(connection: &Connection, facts: &Facts) -> rusqlite::Result<()> {
     for (oid, name) in NAMESPACES {
+        let owner = if *name == "public" {
+            DATABASE_OWNER
+        } else {
+            OWNER
+        };
         insert(
             connection,
             "pg_namespace",
             "oid,nspname,nspowner",
-            &[oid, name, &OWNER],
+            &[oid, name, &owner],
         )?;
     }
+    insert(
+        connection,
+        "pg_roles",
+        "rolname,rolinherit,rolconnlimit,rolpassword,oid",
+        &[&"pg_database_owner", &1, &-1, &"********", &DATABASE_OWNER],
+    )?;
     for (oid, name, kind) in [(2, "heap", "t"), (403, "btree", "i")] {
         insert(
             connection,
@@ -185,13 +253,11 @@ pub(super) fn fill(connection: &Connection, facts: &Facts) -> rusqlite::Result<(
 
 /// The catalogs' own tables: `'pg_class'::regclass` finds them.
 fn tables(connection: &Connection) -> rusqlite::Result<()> {
-    let lines = TABLES
-        .lines()
-        .filter(|line| name_of(line).0 == "pg_catalog" && !line.starts_with("pgtls_"));
-    for (line, view) in lines.zip(VIEW_OIDS..) {
-        let (_, name) = name_of(line);
-        let known = TABLE_OIDS.iter().find(|(table, _)| *table == name);
-        let oid = known.map_or(view, |(_, oid)| *oid);
+    for (line, view) in derived::all().zip(VIEW_OIDS..) {
+        let (schema, name) = name_of(line);
+        let namespace = if schema == "pg_catalog" { 11 } else { 13_000 };
+        let known = oid_of(name).filter(|_| namespace == 11);
+        let oid = known.unwrap_or(view);
         let (kind, am) = if known.is_some() { ("r", 2) } else { ("v", 0) };
         let count = i64::try_from(columns_of(line).count()).unwrap_or(0);
         insert(
@@ -200,7 +266,7 @@ fn tables(connection: &Connection) -> rusqlite::Result<()> {
             "oid,relname,relnamespace,relowner,relam,relfilenode,reltuples,relpersistence,\
              relkind,relnatts,relispopulated,relreplident",
             &[
-                &oid, &name, &11, &OWNER, &am, &oid, &-1, &"p", &kind, &count, &1, &"n",
+                &oid, &name, &namespace, &OWNER, &am, &oid, &-1, &"p", &kind, &count, &1, &"n",
             ],
         )?;
         for (number, (column, kind)) in (1_i64..).zip(columns_of(line)) {
@@ -249,7 +315,7 @@ fn type_row(connection: &Connection, kind: &Type, all: &[Type]) -> rusqlite::Res
         connection,
         "pg_type",
         "oid,typname,typnamespace,typowner,typlen,typbyval,typtype,typcategory,typispreferred,\
-         typisdefined,typdelim,typelem,typarray,typinput,typtypmod,typcollation",
+         typisdefined,typdelim,typelem,typarray,typinput,typtypmod,typcollation,typstorage",
         &[
             &kind.oid(),
             &kind.name(),
@@ -267,6 +333,7 @@ fn type_row(connection: &Connection, kind: &Type, all: &[Type]) -> rusqlite::Res
             &input,
             &-1,
             &collation,
+            &stored(kind),
         ],
     )
 }

@@ -2,7 +2,7 @@
 
 use crate::embedded::catalog::fill::{Fill, Object};
 use crate::embedded::catalog::insert;
-use crate::embedded::dialect::Table;
+use crate::embedded::dialect::{Table, unqualified, view_text};
 
 impl Fill<'_> {
     /// The friendlier views.
@@ -40,8 +40,8 @@ impl Fill<'_> {
                 ],
             );
         }
-        let text = object.sql.as_deref().unwrap_or_default();
-        let text = text.split_once("*/ ").map_or(text, |(_, t)| t);
+        let text = object.sql.as_deref().and_then(view_text);
+        let text = text.map(|text| unqualified(&text));
         insert(
             self.connection,
             "pg_views",

@@ -168,7 +168,9 @@ impl Translator<'_> {
                 if change.table.view {
                     return Err(Fault::unsupported("renaming a view"));
                 }
+                let views = self.renamed_views(&change.table, None, &new)?;
                 change.sql(format!("ALTER TABLE {target} RENAME TO {}", quote(&new)));
+                change.steps.extend(views);
                 change
                     .steps
                     .extend(self.move_comments(&bare, None, Some(&new))?);
@@ -183,11 +185,13 @@ impl Translator<'_> {
                     return Err(duplicate_column(&new, &bare));
                 }
                 let old = change.known(old_column_name)?.name;
+                let views = self.renamed_views(&change.table, Some(&old), &new)?;
                 change.sql(format!(
                     "ALTER TABLE {target} RENAME COLUMN {} TO {}",
                     quote(&old),
                     quote(&new)
                 ));
+                change.steps.extend(views);
                 change
                     .steps
                     .extend(self.move_comments(&bare, Some(&old), Some(&new))?);

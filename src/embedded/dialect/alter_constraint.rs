@@ -5,6 +5,7 @@ use std::rc::Rc;
 use sqlparser::ast::{ForeignKeyConstraint, Ident, IndexColumn, TableConstraint};
 
 use crate::embedded::dialect::alter::{Change, depends};
+use crate::embedded::dialect::check_name::check_name;
 use crate::embedded::dialect::ddl::{already, column_name, list};
 use crate::embedded::dialect::definition::{PRIMARY_MARK, Removed, UNIQUE_MARK};
 use crate::embedded::dialect::expr::{Sql, Translator};
@@ -93,7 +94,11 @@ impl Translator<'_> {
                 let scope = change.scope()?;
                 let condition = self.condition(&check.expr, &scope, "CHECK")?;
                 let name = check.name.as_ref().map(fold);
-                let name = name.unwrap_or_else(|| format!("{}_check", table.name));
+                let taken = change.definition.constraint_names();
+                let taken: Vec<String> = taken.into_iter().map(str::to_owned).collect();
+                let columns = table.columns.iter().map(|c| c.name.as_str());
+                let name =
+                    name.unwrap_or_else(|| check_name(&table.name, columns, &check.expr, &taken));
                 if verify {
                     check_rows(change, &condition, &name);
                 }

@@ -41,8 +41,9 @@ impl Translator<'_> {
         // Without a schema the system's is found first: its numbers are lower.
         let within = if *kind == Type::REGCLASS {
             format!(
-                " AND CASE pg_object_schema({text}) WHEN '' THEN 1 \
-                 WHEN 'pg_catalog' THEN oid<{FIRST_OID} ELSE oid>={FIRST_OID} END"
+                " AND CASE pg_object_schema({text}) WHEN '' THEN relnamespace<>13000 \
+                 WHEN 'pg_catalog' THEN relnamespace=11 WHEN 'information_schema' THEN relnamespace=13000 \
+                 ELSE oid>={FIRST_OID} END"
             )
         } else {
             String::new()
@@ -59,8 +60,14 @@ impl Translator<'_> {
             return format!("pg_{}_out({text})", kind.name());
         };
         self.schema.use_catalog();
+        let schema = match *kind {
+            Type::REGCLASS => {
+                format!("iif({oid}>={FIRST_OID} AND NOT pg_finds_public(),'public.','')||")
+            }
+            _ => String::new(),
+        };
         format!(
-            "coalesce((SELECT quote_ident({name}) FROM \"pg_catalog\".{table} WHERE {oid}={text}),\
+            "coalesce((SELECT {schema}quote_ident({name}) FROM \"pg_catalog\".{table} WHERE {oid}={text}),\
              iif({text}=0,'-',CAST({text} AS TEXT)))"
         )
     }
@@ -153,7 +160,8 @@ impl Translator<'_> {
                      WHERE oid={object} AND n={column}))"
                 )
             }
-            _ => whole,
+            ("pg_get_indexdef", None) => format!("pg_index_by_path({whole})"),
+            _ => format!("pg_by_path({whole})"),
         };
         Ok(Some(Sql::new(text, Type::TEXT)))
     }

@@ -351,6 +351,12 @@ impl Translator<'_> {
         let [AccessExpr::Subscript(Subscript::Index { index })] = chain else {
             return Err(Fault::unsupported("this subscript"));
         };
+        // A name is of letters, from 0 on.
+        if *array.kind() == Type::NAME {
+            let index = self.expr_of(index, scope, Type::INT4)?;
+            let text = format!("iif({0}<0,'',substr({1},{0}+1,1))", index.text, array.text);
+            return Ok(Sql::new(text, Type::CHAR));
+        }
         let Some(element) = types::element(array.kind()) else {
             return Err(Fault::new(
                 SqlState::DATATYPE_MISMATCH,

@@ -9,7 +9,8 @@ use crate::embedded::dialect::expr::Translator;
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{Scope, fold};
 use crate::embedded::dialect::types;
-use crate::embedded::dialect::{Fault, quote};
+use crate::embedded::dialect::{Fault, quote, view_text};
+use crate::error_response::SqlState;
 
 impl Translator<'_> {
     pub(super) fn create_index(&mut self, create: &CreateIndex) -> Result<Plan, Fault> {
@@ -29,6 +30,7 @@ impl Translator<'_> {
         let table = self.table(&create.table_name)?;
         let scope = super::from::scope_within(&table, &table.name)?;
         let mut keys = Vec::new();
+        let mut nulls = Vec::new();
         let mut parts = vec![table.name.clone()];
         for column in &create.columns {
             let sql = self.expr(&column.column.expr, &scope)?;
@@ -40,6 +42,7 @@ impl Translator<'_> {
                 column.column.options.sort,
                 Some(sqlparser::ast::OrderBySort::Desc)
             );
+            nulls.push((column.column.options.nulls_first, descending));
             keys.push(format!(
                 "{}{}",
                 sql.ordered(),
@@ -63,8 +66,9 @@ impl Translator<'_> {
         let unique = if create.unique { "UNIQUE " } else { "" };
         let schema = table.sql.split('.').next().unwrap_or("\"main\"");
         let mut sql = format!(
-            "CREATE {unique}INDEX {schema}.{} ON {}({})",
+            "CREATE {unique}INDEX {schema}.{}{} ON {}({})",
             quote(&name),
+            nulls_mark(&nulls),
             quote(&table.name),
             keys.join(",")
         );
@@ -109,19 +113,53 @@ impl Translator<'_> {
             output.name = fold(&column.name);
         }
         let mut kinds = Vec::new();
-        for output in &outputs {
+        for (at, output) in outputs.iter().enumerate() {
+            if outputs.iter().take(at).any(|o| o.name == output.name) {
+                return Err(Fault::new(
+                    SqlState::DUPLICATE_COLUMN,
+                    format!("column \"{}\" specified more than once", output.name),
+                ));
+            }
             kinds.push(types::declaration(&settled(&output.ty))?);
         }
         let names: Vec<String> = outputs.iter().map(|o| quote(&o.name)).collect();
+        let shown = view_text::of(self.schema, &create.query, &outputs);
         steps.push(Step::Sql(format!(
-            "CREATE VIEW \"{namespace}\".{}({}) AS {VIEW_TYPES}{}*/ {text}",
+            "CREATE VIEW \"{namespace}\".{}({}) AS {VIEW_TYPES}{}*/ {} {text}",
             quote(&name),
             names.join(","),
-            kinds.join(";")
+            kinds.join(";"),
+            view_text::comment(&shown)
         )));
         Ok(Plan::Schema {
             steps,
             tag: "CREATE VIEW".into(),
         })
     }
+}
+
+/// Says in a statement, after the index's name, which keys have NULLs first: SQLite has no word
+/// for it.
+const NULLS: &str = " /*pgtls nulls ";
+
+fn nulls_mark(keys: &[(Option<bool>, bool)]) -> String {
+    let usual = |(nulls, descending): &(Option<bool>, bool)| nulls.is_none_or(|n| n == *descending);
+    if keys.iter().all(usual) {
+        return String::new();
+    }
+    let digit = |(nulls, descending): &(Option<bool>, bool)| match nulls.unwrap_or(*descending) {
+        true => '1',
+        false => '0',
+    };
+    let digits: String = keys.iter().map(digit).collect();
+    format!("{NULLS}{digits}*/")
+}
+
+/// Which keys of an index have NULLs first, if its statement says.
+pub(in crate::embedded) fn nulls_order(sql: &str) -> Vec<bool> {
+    let digits = sql
+        .split_once(NULLS)
+        .and_then(|(_, tail)| tail.split_once("*/"));
+    let digits = digits.map(|(digits, _)| digits).unwrap_or_default();
+    digits.chars().map(|digit| digit == '1').collect()
 }

@@ -73,6 +73,7 @@ impl Translator<'_> {
             let names: Vec<Ident> = create.columns.iter().map(|c| c.name.clone()).collect();
             return self.create_table_as(&target, &names, query);
         }
+        let create = &*super::check_name::with_names(create, &name);
         let mut columns = self.new_columns(&create.columns)?;
         if columns.is_empty() {
             return Err(Fault::unsupported("a table without columns").at(&create.name));

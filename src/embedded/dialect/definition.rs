@@ -33,6 +33,13 @@ pub(in crate::embedded) enum Step {
         new_name: String,
         sql: String,
     },
+    /// Another piece of text in a view, in whichever database it is.
+    ViewText {
+        database: &'static str,
+        name: String,
+        old: String,
+        new: String,
+    },
     /// Fails with this, if the query gives a row. A text in it is the detail.
     Refuse {
         query: String,

@@ -116,10 +116,12 @@ impl Translator<'_> {
                 {
                     return Err(taken(&new));
                 }
-                vec![Step::Sql(format!(
+                let mut steps = vec![Step::Sql(format!(
                     "UPDATE main.{TYPES} SET name={} WHERE oid={oid}",
                     literal(&new)
-                ))]
+                ))];
+                steps.extend(self.retyped_views(&known, None, &new)?);
+                steps
             }
             AlterTypeOperation::AddValue(add) => {
                 let label = &add.value.value;
@@ -153,11 +155,13 @@ impl Translator<'_> {
                         "RENAME VALUE of a type that a column has arrays of",
                     ));
                 }
-                vec![Step::Sql(format!(
+                let mut steps = vec![Step::Sql(format!(
                     "UPDATE main.{LABELS} SET label={} WHERE type={oid} AND label={}",
                     literal(to),
                     literal(from)
-                ))]
+                ))];
+                steps.extend(self.retyped_views(&known, Some((from, to)), "")?);
+                steps
             }
         };
         Ok(changed(steps, "ALTER TYPE"))

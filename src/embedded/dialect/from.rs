@@ -1,10 +1,12 @@
 //! FROM: tables, joins, subqueries, functions that give rows.
 
+use postgres_types::Type;
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgumentList, FunctionArguments, JoinOperator, ObjectName,
     TableAlias, TableFactor, TableWithJoins,
 };
 
+use crate::embedded::catalog;
 use crate::embedded::dialect::expr::Translator;
 use crate::embedded::dialect::scope::{Place, Relation, RelationColumn, Scope, fold, object};
 use crate::embedded::dialect::select::{CteRows, inner_name};
@@ -12,7 +14,9 @@ use crate::embedded::dialect::staged::kept_name;
 use crate::embedded::dialect::{Fault, Table, quote};
 use crate::error_response::SqlState;
 
-/// What every table has besides its own columns.
+const TABLEOID: &str = "tableoid";
+
+/// A table's columns, and what every table has besides.
 pub(super) fn relation_of(table: &Table, name: String) -> Relation {
     let columns = (1..)
         .zip(&table.columns)
@@ -20,14 +24,33 @@ pub(super) fn relation_of(table: &Table, name: String) -> Relation {
             not_null: c.not_null,
             key: c.key,
             origin: (table.oid > 0).then_some((table.oid, number)),
+            direct: true,
             ..RelationColumn::new(c.name.clone(), c.ty.clone())
         })
+        .chain(table_oid(table))
         .collect();
     Relation {
         name,
         qualified: true,
         columns,
     }
+}
+
+/// `tableoid`, which every table has.
+fn table_oid(table: &Table) -> Option<RelationColumn> {
+    if table.view && !table.system || table.columns.iter().any(|c| c.name == TABLEOID) {
+        return None;
+    }
+    let oid = match table.system {
+        true => catalog::oid_of(&table.name)?,
+        false => table.oid.into(),
+    };
+    Some(RelationColumn {
+        system: true,
+        not_null: true,
+        computed: Some(oid.to_string()),
+        ..RelationColumn::new(TABLEOID, Type::OID)
+    })
 }
 
 /// Where the columns of one table are named without it.
@@ -233,7 +256,14 @@ impl Translator<'_> {
                 }
             }
             None => {
-                let table = self.table(name)?;
+                let own = matches!(namespace.as_deref(), None | Some("public"));
+                let table = match self.table(name) {
+                    Err(fault) if own => self.schema.sequence_rows(&bare)?.ok_or(fault)?,
+                    table => table?,
+                };
+                if let Some(trace) = &mut self.trace {
+                    trace.table(name, table.oid);
+                }
                 let relation = relation_of(&table, visible.clone());
                 (self.staging.name_of(&table), relation)
             }
@@ -333,6 +363,7 @@ fn rename(relation: &mut Relation, alias: Option<&TableAlias>) -> Result<(), Fau
     for (column, name) in relation.columns.iter_mut().zip(names) {
         let old = std::mem::replace(&mut column.name, fold(&name.name));
         column.inner.get_or_insert(old);
+        column.direct = false;
     }
     Ok(())
 }

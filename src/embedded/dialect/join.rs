@@ -100,6 +100,9 @@ impl Translator<'_> {
             tests.push(self.merge(scope, kind, left, right).at(join)?);
             merged.push((left, right));
         }
+        if let Some(trace) = &mut self.trace {
+            trace.joined(join, scope, &merged);
+        }
         if merged.is_empty() {
             return Ok(format!("{left} CROSS JOIN {right}"));
         }

@@ -6,6 +6,7 @@ mod alter_column;
 mod alter_constraint;
 mod alter_sequence;
 mod catalog;
+mod check_name;
 mod collection;
 mod comment;
 mod contain;
@@ -24,6 +25,7 @@ mod expr;
 mod from;
 mod function;
 mod grammar;
+mod grant;
 mod grouping_sets;
 mod identity;
 mod join;
@@ -51,6 +53,7 @@ mod staged;
 pub(super) mod types;
 mod undo;
 mod utility;
+mod view_text;
 mod with;
 mod with_changes;
 
@@ -64,6 +67,7 @@ use sqlparser::tokenizer::Location;
 use crate::error_response::{ErrorResponse, SqlState};
 pub(super) use comment::COMMENTS;
 pub(super) use copy::Copy;
+pub(super) use create_index::nulls_order;
 pub(super) use ddl::{NOT_NULL_KEY, VIEW_TYPES};
 pub(super) use definition::{
     PRIMARY_MARK, Step, UNIQUE_MARK, constraint_name, key_name, stands_for_constraint,
@@ -78,6 +82,7 @@ pub(super) use sequence::{OWNED, SEQUENCES, Sequence, bare_name, no_sequence, se
 pub(super) use shown::{expression as shown_expression, identifier, said as shown_mark};
 pub(super) use staged::{Keeps, Last, MAX_COPY, Stage, Staged};
 pub(super) use types::Ty;
+pub(super) use view_text::{index_text, kept as view_text, qualified, type_name, unqualified};
 
 /// Why a statement is refused, and where in the text.
 #[derive(Clone, Debug)]
@@ -182,6 +187,12 @@ pub(super) trait Schema {
     /// The views and their texts.
     fn views(&self) -> Result<Vec<(String, String)>, Fault>;
 
+    /// The same, and those of temporary ones.
+    fn all_views(&self) -> Result<Vec<View>, Fault>;
+
+    /// A sequence, as it is read like a table.
+    fn sequence_rows(&self, name: &str) -> Result<Option<Rc<Table>>, Fault>;
+
     /// Whether there is such a sequence, other than those of serial columns.
     fn has_sequence(&self, name: &str) -> Result<bool, Fault>;
 
@@ -219,6 +230,14 @@ pub(super) struct Table {
     /// Of `pg_catalog` and `information_schema`: nobody writes there.
     pub(super) system: bool,
     pub(super) columns: Vec<TableColumn>,
+}
+
+/// A view.
+pub(super) struct View {
+    pub(super) database: &'static str,
+    pub(super) name: String,
+    /// The statement that makes it, in SQLite's words.
+    pub(super) sql: String,
 }
 
 /// An index of a table.
@@ -262,10 +281,11 @@ impl TableColumn {
                 literal(&identifier(&name))
             ));
         }
-        // That of an identity column is no default of its own.
+        // That of an identity column is no default of its own, and DEFAULT NULL is none.
         self.default
             .as_ref()
             .filter(|_| self.identity.is_empty())
+            .filter(|sql| !sql.trim_matches(['(', ')']).eq_ignore_ascii_case("null"))
             .map(|sql| shown::default(sql, &self.ty))
     }
 }
@@ -336,6 +356,15 @@ fn translate_known(
     }
     let parameters = translator.parameters()?;
     Ok(Translated { plan, parameters })
+}
+
+/// A query in SQLite's words, whose names are those of the system.
+pub(super) fn query_text(schema: &dyn Schema, text: &str) -> Option<String> {
+    let query = view_text::parsed(text)?;
+    let mut translator = expr::Translator::new(schema, &[]);
+    let translated = translator.query(&query, &scope::Scope::default());
+    debug_assert!(translated.is_ok(), "{text}: {translated:?}");
+    translated.ok().map(|(text, _)| text)
 }
 
 /// An identifier in SQLite's quotes.

@@ -41,6 +41,8 @@ pub(super) struct RelationColumn {
     pub(super) computed: Option<String>,
     /// What it shows where GROUP BY has several groupings.
     pub(super) grouped: Option<String>,
+    /// FROM names the table that it is of, and the column goes by its own name.
+    pub(super) direct: bool,
 }
 
 impl RelationColumn {
@@ -62,6 +64,7 @@ impl RelationColumn {
             origin: None,
             computed: None,
             grouped: None,
+            direct: false,
         }
     }
 }

@@ -9,6 +9,7 @@ use sqlparser::ast::{
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::output_name::output_name;
 use crate::embedded::dialect::scope::{Place, Relation, Scope, fold, missing_from, object};
+use crate::embedded::dialect::view_text::Named;
 use crate::embedded::dialect::with::headed_as;
 use crate::embedded::dialect::{Fault, Output, grouping_sets, origin, quote};
 use crate::error_response::SqlState;
@@ -340,6 +341,10 @@ impl Translator<'_> {
         let mut groups = Vec::new();
         for expr in exprs {
             let target = self.group_target(expr, select, scope)?;
+            if self.trace.is_some() {
+                // That is another node, and may be the only one with a meaning.
+                drop(self.expr(expr, scope));
+            }
             let sql = self.expr(&target, scope)?;
             groups.push(sql.ordered());
             self.grouping.keys.push(sql.text);
@@ -409,15 +414,22 @@ impl Translator<'_> {
                     )
                     .at(item));
                 }
+                let mut all = Vec::new();
                 for (r, c) in &scope.visible {
                     let relation = scope.relations.get(*r);
                     if let Some((relation, column)) =
                         relation.and_then(|r| Some((r, r.columns.get(*c)?)))
                     {
+                        if self.trace.is_some() {
+                            all.push(Named::new(relation, column, true));
+                        }
                         let sql = Sql::new(relation.bare_sql(column), column.bare_ty().clone());
                         self.note_column(&sql.text, &column.name, relation, None);
                         items.push((column.name.clone(), sql));
                     }
+                }
+                if let Some(trace) = &mut self.trace {
+                    trace.star(item, all);
                 }
             }
             SelectItem::QualifiedWildcard(SelectItemQualifiedWildcardKind::ObjectName(name), _) => {
@@ -426,6 +438,11 @@ impl Translator<'_> {
                     .relation(&name)
                     .cloned()
                     .ok_or_else(|| missing_from(&name).at(item))?;
+                if let Some(trace) = &mut self.trace {
+                    let shown = relation.columns.iter().filter(|c| !c.system);
+                    let all = shown.map(|c| Named::new(&relation, c, false));
+                    trace.star(item, all.collect());
+                }
                 self.star(&relation, items);
             }
             other => return Err(Fault::unsupported(other).at(other)),

@@ -41,12 +41,44 @@ pub(super) fn gives_rows(call: &Function) -> bool {
         None | Some("pg_catalog") => {
             matches!(
                 name.as_str(),
-                "generate_series" | "generate_subscripts" | "pg_partition_ancestors" | "unnest"
-            ) || over_json(&name).is_some()
+                "generate_series" | "generate_subscripts" | "unnest"
+            ) || NONE.iter().any(|f| f.0 == name)
+                || over_json(&name).is_some()
         }
         Some(_) => false,
     })
 }
+
+/// Functions that have nothing to tell here, and their columns: no table is a partition, and
+/// nothing has options or granted privileges.
+const NONE: &[(&str, &[(&str, Type)])] = &[
+    (
+        "aclexplode",
+        &[
+            ("grantor", Type::OID),
+            ("grantee", Type::OID),
+            ("privilege_type", Type::TEXT),
+            ("is_grantable", Type::BOOL),
+        ],
+    ),
+    (
+        "pg_options_to_table",
+        &[("option_name", Type::TEXT), ("option_value", Type::TEXT)],
+    ),
+    (
+        "pg_partition_ancestors",
+        &[("relid", Type::REGCLASS), ("ordinality", Type::INT8)],
+    ),
+    (
+        "pg_partition_tree",
+        &[
+            ("relid", Type::REGCLASS),
+            ("parentrelid", Type::REGCLASS),
+            ("isleaf", Type::BOOL),
+            ("level", Type::INT4),
+        ],
+    ),
+];
 
 fn over_json(name: &str) -> Option<&'static (&'static str, &'static str, Rows)> {
     let plain = match name.strip_prefix("jsonb_") {
@@ -177,6 +209,20 @@ impl Translator<'_> {
         if let Some(function) = over_json(&name) {
             return self.rows_of_json(&name, function, arguments, alias);
         }
+        if let Some((_, columns)) = NONE.iter().find(|f| f.0 == name) {
+            let nulls = columns.iter().map(|c| format!("NULL AS {}", quote(c.0)));
+            let nulls: Vec<String> = nulls.collect();
+            let columns = columns
+                .iter()
+                .map(|c| RelationColumn::new(c.0, c.1.clone()));
+            let relation = Relation {
+                name: alias.to_owned(),
+                qualified: true,
+                columns: columns.collect(),
+            };
+            let text = format!("(SELECT {} WHERE 0) AS {}", nulls.join(","), quote(alias));
+            return Ok((text, relation));
+        }
         match (name.as_str(), arguments.as_slice()) {
             ("unnest", [array]) => self.unnest(array.clone(), alias),
             ("unnest", [_, ..]) => self.unnest_all(arguments, alias),
@@ -186,22 +232,6 @@ impl Translator<'_> {
                     x.name = "x".into();
                 }
                 relation.columns.push(ordinality("n", Type::INT4, alias));
-                Ok((text, relation))
-            }
-            // No table is a partition.
-            ("pg_partition_ancestors", _) => {
-                let relation = Relation {
-                    name: alias.to_owned(),
-                    qualified: true,
-                    columns: vec![
-                        RelationColumn::new("relid", Type::REGCLASS),
-                        RelationColumn::new("ordinality", Type::INT8),
-                    ],
-                };
-                let text = format!(
-                    "(SELECT NULL AS relid, NULL AS ordinality WHERE 0) AS {}",
-                    quote(alias)
-                );
                 Ok((text, relation))
             }
             ("generate_subscripts", [array, dimension] | [array, dimension, _]) => {

@@ -62,7 +62,11 @@ pub(super) fn default(sql: &str, ty: &Ty) -> String {
             Value::Number(n, _) if ty.kind == Type::BOOL => {
                 if n == "0" { "false" } else { "true" }.to_owned()
             }
-            Value::SingleQuotedString(text) if ty.kind == Type::NUMERIC => text.clone(),
+            Value::SingleQuotedString(text)
+                if ty.kind == Type::NUMERIC && text.starts_with(|c: char| c.is_ascii_digit()) =>
+            {
+                text.clone()
+            }
             Value::SingleQuotedString(_) => format!("{}::{name}", value.value),
             Value::Null => format!("NULL::{name}"),
             other => other.to_string(),

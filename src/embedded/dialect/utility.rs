@@ -180,6 +180,8 @@ impl Translator<'_> {
                 if_not_exists,
                 ..
             } => small::create_schema(&small::bare(name), *if_not_exists)?,
+            Statement::Grant(grant) => self.grant(grant)?,
+            Statement::Revoke(revoke) => self.revoke(revoke)?,
             Statement::CreateExtension(create) => {
                 small::create_extension(&create.name, create.if_not_exists)?
             }

@@ -30,6 +30,7 @@ mod session;
 mod statistics;
 mod text;
 mod time;
+mod visible;
 
 use std::fmt;
 
@@ -93,7 +94,6 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
         .chain(collection::LOOSE)
         .chain(format::LOOSE)
         .chain(json::LOOSE)
-        .chain(names::LOOSE)
         .chain(ordered_set::LOOSE)
     {
         connection.create_scalar_function(*name, -1, PURE, move |context| {

@@ -1,18 +1,16 @@
 //! Names of types and objects, and quotes around them.
 
-use postgres_types::Type;
-use rusqlite::types::{Value, ValueRef};
+use rusqlite::types::Value;
 
 use crate::embedded::dialect::{Fault, identifier, types};
 use crate::embedded::functions::format::quoted;
 use crate::embedded::functions::text::owned;
-use crate::embedded::functions::{Strict, Table, integer, text, value};
+use crate::embedded::functions::{Table, integer, text};
 use crate::error_response::SqlState;
 
 pub(super) const FUNCTIONS: Table = &[
     ("quote_ident", 1, |a| owned(identifier(&text(a, 0)))),
     ("quote_literal", 1, |a| owned(quoted(&text(a, 0)))),
-    ("pg_regtype_out", 1, |a| format_type(integer(a, 0), -2)),
     ("pg_regtype_in", 1, |a| {
         let name = text(a, 0);
         Ok(Value::Integer(types::named(&name)?.kind.oid().into()))
@@ -55,27 +53,3 @@ pub(super) const FUNCTIONS: Table = &[
         owned(if integer(a, 0) == 6 { "UTF8" } else { "" })
     }),
 ];
-
-/// Functions that see NULL.
-pub(super) const LOOSE: &[(&str, Strict)] = &[("format_type", |a| match value(a, 0) {
-    ValueRef::Integer(oid) => {
-        let modifier = if value(a, 1) == ValueRef::Null {
-            -2
-        } else {
-            integer(a, 1)
-        };
-        format_type(oid, modifier)
-    }
-    _ => Ok(Value::Null),
-})];
-
-fn format_type(oid: i64, modifier: i64) -> Result<Value, Fault> {
-    let kind = u32::try_from(oid).ok().and_then(types::from_oid);
-    owned(match kind {
-        // Where it is said that there is no length, it is not the type of one character.
-        Some(Type::BPCHAR) if modifier == -1 => "bpchar".into(),
-        Some(kind) => types::show(&kind, i32::try_from(modifier).unwrap_or(-1)),
-        None if oid == 0 => "-".into(),
-        None => "???".into(),
-    })
-}

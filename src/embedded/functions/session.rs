@@ -12,6 +12,7 @@ use crate::embedded::advisory::Locks;
 use crate::embedded::catalog::OWNER;
 use crate::embedded::dialect::Fault;
 use crate::embedded::functions::fail;
+use crate::embedded::functions::visible::finds_public;
 use crate::embedded::{advisory, array, context, convert, datetime};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{SERVER_VERSION, Scope, SessionContext};
@@ -200,20 +201,19 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
             .join("-"),
         ))
     })?;
-    connection.create_scalar_function("current_schemas", 1, plain, |c| {
-        let all = c.get::<i64>(0)? != 0;
-        let names = if all {
-            &["pg_catalog", "public"][..]
-        } else {
-            &["public"]
-        };
-        let names: Vec<_> = names.iter().map(|n| Some((*n).to_owned())).collect();
+    let session = info.context.clone();
+    connection.create_scalar_function("current_schemas", 1, plain, move |c| {
+        let system = (c.get::<i64>(0)? != 0).then_some("pg_catalog");
+        let own = finds_public(&session).then_some("public");
+        let names = system.into_iter().chain(own);
+        let names: Vec<_> = names.map(|n| Some(n.to_owned())).collect();
         Ok(Value::Text(array::show(&names)))
     })?;
     let user = info.user.clone();
     connection.create_scalar_function("pg_get_userbyid", 1, plain, move |c| {
         Ok(match c.get_raw(0) {
             ValueRef::Integer(OWNER) => user.clone(),
+            ValueRef::Integer(6171) => "pg_database_owner".into(),
             other => format!("unknown (OID={})", text_of(other)),
         })
     })?;
@@ -247,6 +247,7 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
             .map(|()| Value::Text(String::new()))
             .map_err(|e| refused(&e))
     })?;
+    super::visible::register(connection, &info.context)?;
     let alarm = Arc::clone(&info.alarm);
     connection.create_scalar_function("pg_sleep", 1, direct, move |c| sleep(c, &alarm))
 }

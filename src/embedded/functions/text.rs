@@ -37,7 +37,6 @@ pub(super) const FUNCTIONS: Table = &[
         }
     }),
     ("pg_empty", -1, |_| owned("")),
-    ("pg_get_expr", -1, |a| owned(text(a, 0))),
     ("pg_initcap", 1, |a| {
         let mut start = true;
         let mut out = String::new();

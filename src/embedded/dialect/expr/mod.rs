@@ -14,6 +14,7 @@ use sqlparser::ast::{
 
 use crate::embedded::dialect::scope::{Place, Relation, Scope, fold, object};
 use crate::embedded::dialect::types::{self, Ty};
+use crate::embedded::dialect::view_text::{Named, Trace};
 use crate::embedded::dialect::{Fault, Schema};
 use crate::embedded::functions::collation;
 use crate::error_response::SqlState;
@@ -90,6 +91,8 @@ pub(super) struct Translator<'s> {
     pub(super) sets: Option<super::sets::Sets>,
     /// Where the statement runs in several stages.
     pub(super) staging: super::staged::Staging,
+    /// What names mean, if that is asked for.
+    pub(super) trace: Option<Box<Trace>>,
 }
 
 /// What GROUP BY allows in the query at hand.
@@ -134,6 +137,7 @@ impl<'s> Translator<'s> {
             changing: String::new(),
             sets: None,
             staging: super::staged::Staging::default(),
+            trace: None,
         }
     }
 
@@ -152,6 +156,9 @@ impl<'s> Translator<'s> {
         }
         let before = self.grouping.bare.is_some();
         let sql = self.nest(|this| this.node(expr, scope))?;
+        if let Some(trace) = &mut self.trace {
+            trace.typed(expr, sql.kind());
+        }
         if !before && self.grouping.bare.is_some() && self.grouping.keys.contains(&sql.text) {
             self.grouping.bare = None;
         }
@@ -241,6 +248,8 @@ impl<'s> Translator<'s> {
             Expr::Identifier(ident) => self.column(ident, scope),
             Expr::CompoundIdentifier(parts) => self.qualified(parts, scope).at(expr),
             Expr::Value(value) => self.value(&value.value).at(expr),
+            // A value is one without parentheses too.
+            Expr::Nested(inner) if matches!(**inner, Expr::Value(_)) => self.expr(inner, scope),
             Expr::Nested(inner) => {
                 let sql = self.expr(inner, scope)?;
                 Ok(Sql {
@@ -492,6 +501,9 @@ impl<'s> Translator<'s> {
                 let sql = relation.bare_sql(column);
                 self.note_column(&sql, &column.name, relation, Some(ident));
             }
+            if let Some(trace) = &mut self.trace {
+                trace.named(ident, Named::new(relation, column, true));
+            }
             return Ok(Sql {
                 text: relation.bare_sql(column),
                 ty: column.bare_ty().clone(),
@@ -519,6 +531,9 @@ impl<'s> Translator<'s> {
             _ => return Err(Fault::unsupported(format!("the name {}", names.join(".")))),
         };
         let (relation, column) = scope.qualified(table, name)?;
+        if let (Some(trace), Some(last)) = (&mut self.trace, parts.last()) {
+            trace.named(last, Named::new(relation, column, false));
+        }
         if scope.relations.iter().any(|r| r.name == relation.name) {
             self.note_column(&relation.sql(column), name, relation, parts.last());
         }

@@ -24,7 +24,7 @@ use crate::embedded::dialect::scope::{Scope, fold, object};
 use crate::embedded::dialect::{Fault, quote};
 use crate::error_response::SqlState;
 pub(super) use resolve::undefined;
-pub(super) use table::{argument_letters, is_bare, named_in_sqlite};
+pub(super) use table::{argument_letters, is_bare, named_in_sqlite, takes_text};
 
 impl Translator<'_> {
     pub(super) fn function(&mut self, call: &Function, scope: &Scope<'_>) -> Result<Sql, Fault> {

@@ -8,6 +8,7 @@ use postgres_types::Type;
 /// `c` regclass, `T` text[], `M` name[]; `a` is anything, `x` anything in its text form. A `*`
 /// repeats the last.
 pub(super) const FUNCTIONS: &[(&str, &str, char, &str)] = &[
+    ("acldefault", "ao", 'T', "pg_null"),
     ("age", "z", 'v', "pg_age_z"),
     ("age", "s", 'v', "pg_age_s"),
     ("age", "zz", 'v', "pg_age_z"),
@@ -225,6 +226,14 @@ const BARE: &[&str] = &[
 
 pub(in crate::embedded::dialect) fn is_bare(name: &str) -> bool {
     BARE.contains(&name)
+}
+
+/// Whether a function of that name that takes so many has a text there.
+pub(in crate::embedded::dialect) fn takes_text(name: &str, count: usize, at: usize) -> bool {
+    let mut named = FUNCTIONS
+        .iter()
+        .filter(|f| f.0 == name && f.1.len() == count);
+    named.any(|f| f.1.chars().nth(at) == Some('t'))
 }
 
 /// The type a letter stands for.
