@@ -22,6 +22,7 @@ mod number;
 mod picture;
 mod place;
 mod portal;
+mod public;
 mod schema;
 mod sequences;
 mod stages;

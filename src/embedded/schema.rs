@@ -9,12 +9,13 @@ use rusqlite::{Connection, MAIN_DB, OptionalExtension, TransactionState};
 use crate::embedded::catalog;
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{
-    ALWAYS, BY_DEFAULT, COMMENTS, Fault, Index, NOT_NULL_KEY, OWNED, PRIMARY_MARK, Schema,
-    Sequence, Table, TableColumn, VIEW_TYPES, View, identity_mark, key_name, quote,
+    ALWAYS, BY_DEFAULT, COMMENTS, Fault, Index, NOT_NULL_KEY, OWNED, PRIMARY_MARK, SEQUENCES,
+    Schema, Sequence, Table, TableColumn, VIEW_TYPES, View, identity_mark, key_name, quote,
     stands_for_constraint,
 };
 use crate::embedded::enums;
 use crate::embedded::error::fault;
+use crate::embedded::public;
 use crate::embedded::sequences;
 use crate::error_response::SqlState;
 
@@ -92,6 +93,7 @@ impl<'c> SqliteSchema<'c> {
             cache.version = version;
             cache.tables.clear();
             enums::load(self.connection)?;
+            public::load(self.connection)?;
         }
         Ok(())
     }
@@ -452,6 +454,17 @@ impl Schema for SqliteSchema<'_> {
 
     fn has_sequence(&self, name: &str) -> Result<bool, Fault> {
         sequences::there(self.connection, name).map_err(|e| fault(&e))
+    }
+
+    fn sequence_names(&self) -> Result<Vec<String>, Fault> {
+        let read = || match has_table(self.connection, SEQUENCES)? {
+            true => self.strings(
+                &format!("SELECT name FROM main.{SEQUENCES} WHERE name>=?1 ORDER BY name"),
+                "",
+            ),
+            false => Ok(Vec::new()),
+        };
+        read().map_err(|e| fault(&e))
     }
 
     fn sequence(&self, name: &str) -> Result<Option<Sequence>, Fault> {

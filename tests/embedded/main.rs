@@ -31,6 +31,8 @@ mod grouping;
 mod json;
 mod patterns;
 mod queries;
+mod records;
+mod schemas;
 mod sequences;
 mod shown;
 mod values;

@@ -127,6 +127,7 @@ fn refill(
     system::session(connection, facts)?;
     if filled != Some(version) {
         fill::fill(connection, schema, facts)?;
+        system::namespaces(connection, &facts.info.database, &facts.info.user)?;
         connection.execute("DELETE FROM pg_catalog.pgtls_filled", [])?;
         connection.execute(
             "INSERT INTO pg_catalog.pgtls_filled VALUES (?1, ?2)",

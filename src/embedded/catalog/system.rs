@@ -9,6 +9,7 @@ use crate::embedded::catalog::{
 };
 use crate::embedded::dialect::types;
 use crate::embedded::functions::SessionInfo;
+use crate::embedded::public;
 
 /// The role that owns the schema `public`, whoever the database's owner is.
 const DATABASE_OWNER: i64 = 6171;
@@ -146,8 +147,17 @@ pub(in crate::embedded) fn oid_of(name: &str) -> Option<i64> {
 /// Numbers for the functions that the catalogs name.
 pub(super) const ARRAY_IN: i64 = 750;
 
-pub(super) fn fill(connection: &Connection, facts: &Facts) -> rusqlite::Result<()> {
-    for (oid, name) in NAMESPACES {
+/// The schemas: `public` may be gone.
+pub(super) fn namespaces(
+    connection: &Connection,
+    database: &str,
+    user: &str,
+) -> rusqlite::Result<()> {
+    connection.execute_batch(
+        "DELETE FROM pg_catalog.pg_namespace; DELETE FROM information_schema.schemata",
+    )?;
+    let there = |name: &str| name != "public" || public::is_there();
+    for (oid, name) in NAMESPACES.iter().filter(|(_, name)| there(name)) {
         let owner = if *name == "public" {
             DATABASE_OWNER
         } else {
@@ -159,7 +169,17 @@ pub(super) fn fill(connection: &Connection, facts: &Facts) -> rusqlite::Result<(
             "oid,nspname,nspowner",
             &[oid, name, &owner],
         )?;
+        insert(
+            connection,
+            "information_schema.schemata",
+            "catalog_name,schema_name,schema_owner",
+            &[&database, name, &user],
+        )?;
     }
+    Ok(())
+}
+
+pub(super) fn fill(connection: &Connection, facts: &Facts) -> rusqlite::Result<()> {
     insert(
         connection,
         "pg_roles",
@@ -240,14 +260,6 @@ pub(super) fn fill(connection: &Connection, facts: &Facts) -> rusqlite::Result<(
             &5, database, &OWNER, &6, &"c", &1, &-1, &1663, &"C.UTF-8", &"C.UTF-8",
         ],
     )?;
-    for (_, name) in NAMESPACES {
-        insert(
-            connection,
-            "information_schema.schemata",
-            "catalog_name,schema_name,schema_owner",
-            &[database, name, user],
-        )?;
-    }
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use crate::embedded::dialect::expr::Translator;
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{Place, fold};
 use crate::embedded::dialect::{Fault, literal};
+use crate::embedded::public;
 use crate::error_response::SqlState;
 
 /// The table of comments: the relation's name, the column's or nothing, the comment.
@@ -51,7 +52,7 @@ impl Translator<'_> {
             .collect();
         if kind == CommentObject::Schema {
             let name = parts.pop().unwrap_or_default();
-            if name != "public" {
+            if name != "public" || !public::is_there() {
                 return Err(Fault::new(
                     SqlState::INVALID_SCHEMA_NAME,
                     format!("schema \"{name}\" does not exist"),

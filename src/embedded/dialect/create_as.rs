@@ -10,11 +10,11 @@ use sqlparser::ast::{
 use crate::embedded::dialect::alter_constraint::unique_index;
 use crate::embedded::dialect::ddl::{already, declare, declared_as};
 use crate::embedded::dialect::definition::{Definition, PRIMARY_MARK, Step, UNIQUE_MARK};
-use crate::embedded::dialect::dml::own_name;
 use crate::embedded::dialect::expr::Translator;
 use crate::embedded::dialect::grammar::Like;
 use crate::embedded::dialect::identity::{ALWAYS, BY_DEFAULT};
 use crate::embedded::dialect::plan::Plan;
+use crate::embedded::dialect::schemas::new_relation;
 use crate::embedded::dialect::scope::{Scope, fold};
 use crate::embedded::dialect::{Fault, Table, literal, quote, serial_name};
 use crate::error_response::SqlState;
@@ -68,7 +68,7 @@ impl Translator<'_> {
     }
 
     fn free_table(&self, name: &ObjectName, temporary: bool) -> Result<String, Fault> {
-        let bare = own_name(name)?;
+        let bare = new_relation(name, temporary)?;
         let namespace = if temporary { "temp" } else { "main" };
         if self.schema.table(Some(namespace), &bare)?.is_some() {
             return Err(already(&bare));
@@ -78,7 +78,7 @@ impl Translator<'_> {
 
     /// The columns of another table, and of the rest what is asked for.
     pub(super) fn create_like(&self, like: &Like) -> Result<Plan, Fault> {
-        let name = own_name(&like.name)?;
+        let name = new_relation(&like.name, like.temporary)?;
         let namespace = if like.temporary { "temp" } else { "main" };
         if self.schema.table(Some(namespace), &name)?.is_some() {
             if like.if_not_exists {

@@ -96,7 +96,7 @@ impl Translator<'_> {
         if create.materialized {
             return Err(Fault::unsupported("CREATE MATERIALIZED VIEW").at(&create.name));
         }
-        let name = own_name(&create.name)?;
+        let name = super::schemas::new_relation(&create.name, create.temporary)?;
         let namespace = if create.temporary { "temp" } else { "main" };
         let mut steps = Vec::new();
         match self.schema.table(Some(namespace), &name)? {

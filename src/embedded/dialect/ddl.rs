@@ -8,13 +8,13 @@ use sqlparser::ast::{
 
 use crate::embedded::dialect::alter_constraint::unique_index;
 use crate::embedded::dialect::definition::{Step, UNIQUE_MARK};
-use crate::embedded::dialect::dml::own_name;
 use crate::embedded::dialect::expr::Translator;
 use crate::embedded::dialect::identity::{
     BY_DEFAULT, identity, identity_mark, serial_bounds, serial_kind,
 };
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::references::deferrable;
+use crate::embedded::dialect::schemas::new_relation;
 use crate::embedded::dialect::scope::{Place, Relation, RelationColumn, Scope, fold, object};
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{Fault, Output, quote, shown};
@@ -57,7 +57,7 @@ impl Translator<'_> {
                 return Err(Fault::unsupported(what).at(&create.name));
             }
         }
-        let name = own_name(&create.name)?;
+        let name = new_relation(&create.name, create.temporary)?;
         let namespace = if create.temporary { "temp" } else { "main" };
         if self.schema.table(Some(namespace), &name)?.is_some() {
             if create.if_not_exists {

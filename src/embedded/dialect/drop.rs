@@ -20,6 +20,9 @@ impl Translator<'_> {
         names: &[ObjectName],
         cascade: bool,
     ) -> Result<Plan, Fault> {
+        if *object_type == ObjectType::Schema {
+            return self.drop_schema(names, if_exists, cascade);
+        }
         if *object_type == ObjectType::Type {
             return self.drop_type(names, if_exists, cascade);
         }
@@ -105,7 +108,7 @@ impl Translator<'_> {
     }
 
     /// SQLite empties a table before it drops it, as DELETE does: so nobody may point at it.
-    fn drop_relation(
+    pub(super) fn drop_relation(
         &self,
         table: &Table,
         all: &[String],
@@ -260,7 +263,7 @@ fn drop_sql(table: &Table) -> String {
 }
 
 /// Whether one of the steps drops it.
-fn drops(steps: &[Step], table: &Table) -> bool {
+pub(super) fn drops(steps: &[Step], table: &Table) -> bool {
     let wanted = drop_sql(table);
     let mut all = steps.iter();
     all.any(|step| matches!(step, Step::Sql(sql) if *sql == wanted))

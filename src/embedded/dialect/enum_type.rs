@@ -61,7 +61,7 @@ impl Translator<'_> {
         let Some(UserDefinedTypeRepresentation::Enum { labels }) = representation else {
             return Err(Fault::unsupported("CREATE TYPE of anything but an enum").at(name));
         };
-        let bare = own_name(name)?;
+        let bare = super::schemas::new_name(name)?;
         if enums::by_name(&bare).is_some() || self.schema.table(Some("public"), &bare)?.is_some() {
             return Err(taken(&bare).at(name));
         }

@@ -299,6 +299,9 @@ impl Translator<'_> {
         scope: &mut Scope<'_>,
     ) -> Result<String, Fault> {
         let (_, bare) = object(name)?;
+        if let Some(kind) = super::records::kind_of(&bare) {
+            return self.records((&bare, &kind), args, numbered, alias, scope);
+        }
         let call = Function {
             name: name.clone(),
             uses_odbc_syntax: false,

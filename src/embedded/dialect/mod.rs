@@ -39,8 +39,10 @@ mod output_name;
 mod parse;
 mod plan;
 mod plpgsql;
+mod records;
 mod references;
 mod returning;
+mod schemas;
 mod scope;
 mod select;
 mod sequence;
@@ -195,6 +197,9 @@ pub(super) trait Schema {
 
     /// Whether there is such a sequence, other than those of serial columns.
     fn has_sequence(&self, name: &str) -> Result<bool, Fault>;
+
+    /// All of them.
+    fn sequence_names(&self) -> Result<Vec<String>, Fault>;
 
     /// What is known of such a sequence.
     fn sequence(&self, name: &str) -> Result<Option<Sequence>, Fault>;

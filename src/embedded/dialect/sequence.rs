@@ -8,7 +8,6 @@ use sqlparser::ast::{
     ObjectName, Query, SelectItem, SequenceOptions, SetExpr, Value,
 };
 
-use crate::embedded::dialect::dml::own_name;
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{Scope, object};
@@ -209,7 +208,7 @@ impl Translator<'_> {
         if_not_exists: bool,
         options: &[SequenceOptions],
     ) -> Result<Plan, Fault> {
-        let name = own_name(name)?;
+        let name = super::schemas::new_name(name)?;
         let (sequence, owner) = described(options, Type::INT8)?;
         if self.schema.has_sequence(&name)? || self.schema.table(Some("public"), &name)?.is_some() {
             if if_not_exists {

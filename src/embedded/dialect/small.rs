@@ -9,7 +9,7 @@ use crate::embedded::dialect::grammar::{Own, Reindex};
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{fold, object};
 use crate::embedded::dialect::{Fault, plpgsql, quote};
-use crate::embedded::enums;
+use crate::embedded::{enums, public};
 use crate::error_response::SqlState;
 
 pub(super) fn nothing(tag: &str) -> Plan {
@@ -88,7 +88,10 @@ impl Translator<'_> {
         let bare = bare(name);
         let (there, code) = match kind {
             "TYPE" => (enums::by_name(&bare).is_some(), SqlState::UNDEFINED_OBJECT),
-            "SCHEMA" => (bare == "public", SqlState::INVALID_SCHEMA_NAME),
+            "SCHEMA" => (
+                bare == "public" && public::is_there(),
+                SqlState::INVALID_SCHEMA_NAME,
+            ),
             _ => return self.table(name).map(drop),
         };
         if there {
@@ -206,24 +209,6 @@ impl Translator<'_> {
             steps: vec![sql.into()],
             tag: "REINDEX".into(),
         })
-    }
-}
-
-/// CREATE SCHEMA: there is one.
-pub(super) fn create_schema(name: &str, if_not_exists: bool) -> Result<Plan, Fault> {
-    let there = ["public", "pg_catalog", "information_schema"].contains(&name);
-    match (there, if_not_exists) {
-        (true, true) => Ok(Plan::skipped(
-            "CREATE SCHEMA",
-            format!("schema \"{name}\" already exists, skipping"),
-        )),
-        (true, false) => Err(Fault::new(
-            SqlState::new("42P06").unwrap_or(SqlState::DUPLICATE_OBJECT),
-            format!("schema \"{name}\" already exists"),
-        )),
-        (false, _) => Err(Fault::unsupported(format!(
-            "CREATE SCHEMA {name}: a schema other than public"
-        ))),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use postgres_types::Type;
 use sqlparser::ast::{
-    ContextModifier, DiscardObject, Expr, Interval, ObjectName, Reset, SchemaName, SelectItem, Set,
-    Statement, TransactionAccessMode, TransactionIsolationLevel, TransactionMode, Value,
+    ContextModifier, DiscardObject, Expr, Interval, ObjectName, Reset, SelectItem, Set, Statement,
+    TransactionAccessMode, TransactionIsolationLevel, TransactionMode, Value,
 };
 
 use crate::embedded::dialect::copy;
@@ -176,10 +176,10 @@ impl Translator<'_> {
                 }
             }
             Statement::CreateSchema {
-                schema_name: SchemaName::Simple(name),
+                schema_name,
                 if_not_exists,
                 ..
-            } => small::create_schema(&small::bare(name), *if_not_exists)?,
+            } => super::schemas::create_schema(schema_name, *if_not_exists)?,
             Statement::Grant(grant) => self.grant(grant)?,
             Statement::Revoke(revoke) => self.revoke(revoke)?,
             Statement::CreateExtension(create) => {

@@ -94,6 +94,36 @@ pub(super) const FUNCTIONS: Table = &[
 ];
 
 pub(super) const LOOSE: &[(&str, Strict)] = &[
+    // An array of the texts of objects: of an array's, or of one.
+    ("pg_json_records", |a| {
+        let (name, several) = (text(a, 1), integer(a, 2) == 1);
+        let wrong = |message: String| Err(Fault::new(SqlState::INVALID_PARAMETER_VALUE, message));
+        if value(a, 0) == rusqlite::types::ValueRef::Null {
+            return Ok(match several {
+                true => Value::Null,
+                false => list(std::iter::once("{}")),
+            });
+        }
+        let text_ = text(a, 0);
+        let first = json_space(text_.as_bytes()).first();
+        match (several, first) {
+            (false, Some(b'{')) => Ok(list(std::iter::once(&*text_))),
+            (false, Some(b'[')) => wrong("cannot call populate_composite on an array".into()),
+            (false, _) => wrong("cannot call populate_composite on a scalar".into()),
+            (true, Some(b'[')) => {
+                let object = |v: &str| json_space(v.as_bytes()).first() == Some(&b'{');
+                if !parts(&text_).all(|(_, v)| object(v)) {
+                    return wrong(format!("argument of {name} must be an array of objects"));
+                }
+                Ok(list(parts(&text_).map(|(_, v)| v)))
+            }
+            (true, _) if name.starts_with("jsonb") => {
+                wrong(format!("cannot call {name} on a non-array"))
+            }
+            (true, Some(b'{')) => wrong(format!("cannot call {name} on an object")),
+            (true, _) => wrong(format!("cannot call {name} on a scalar")),
+        }
+    }),
     // The same, but NULL is NULL.
     ("pg_as_json", |a| match value(a, 0) {
         rusqlite::types::ValueRef::Null => Ok(Value::Null),

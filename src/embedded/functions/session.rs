@@ -139,7 +139,10 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
     let text = |s: &str| Value::Text(s.to_owned());
     constant("version", Value::Text(version))?;
     constant("current_database", text(&info.database))?;
-    constant("pg_current_schema", text("public"))?;
+    let session = info.context.clone();
+    connection.create_scalar_function("pg_current_schema", 0, plain, move |_| {
+        Ok(finds_public(&session).then_some("public"))
+    })?;
     constant("pg_current_user", text(&info.user))?;
     constant("pg_session_user", text(&info.user))?;
     constant("pg_backend_pid", Value::Integer(info.process_id.into()))?;

@@ -7,13 +7,14 @@ use rusqlite::{Connection, Result};
 
 use crate::embedded::dialect::types;
 use crate::embedded::dialect::{index_text, type_name, unqualified};
+use crate::embedded::public;
 use crate::server::SessionContext;
 
 /// Whether names of the schema `public` need no schema in front.
 pub(in crate::embedded) fn finds_public(session: &SessionContext) -> bool {
     let path = session.setting("search_path").unwrap_or_default();
     let mut names = path.split(',');
-    names.any(|name| name.trim().trim_matches('"') == "public")
+    public::is_there() && names.any(|name| name.trim().trim_matches('"') == "public")
 }
 
 fn shown(text: String, session: &SessionContext) -> String {
