@@ -358,6 +358,38 @@ pub(super) fn castable(from: &Type, to: &Type) -> bool {
         || types::element(from).is_some() && types::element(to).is_some()
 }
 
+/// An array, each element of which is held to the length or the precision.
+fn each_held(
+    value: ValueRef<'_>,
+    from: &Type,
+    to: &Ty,
+    element: &Type,
+    explicit: bool,
+) -> Result<Value, Fault> {
+    let Value::Text(array) = cast(value, from, &to.kind.clone().into(), explicit)? else {
+        return Err(cannot(from, &to.kind));
+    };
+    let (plain, held) = (
+        Ty::from(element.clone()),
+        Ty {
+            kind: element.clone(),
+            modifier: to.modifier,
+        },
+    );
+    let hold = |item: &String| {
+        let value = parse(item, &plain)?;
+        show(
+            ValueRef::from(&cast((&value).into(), element, &held, explicit)?),
+            element,
+        )
+    };
+    let items: Result<Vec<Option<String>>, Fault> = array::parse(&array)?
+        .iter()
+        .map(|item| item.as_ref().map(hold).transpose())
+        .collect();
+    Ok(Value::Text(array::show(&items?)))
+}
+
 /// A cast. `explicit` is how `::` differs from what an INSERT does: it cuts a text to its length.
 pub(super) fn cast(
     value: ValueRef<'_>,
@@ -369,6 +401,11 @@ pub(super) fn cast(
         return Ok(Value::Null);
     }
     let target = &to.kind;
+    if to.modifier >= 0
+        && let Some(element) = types::element(target)
+    {
+        return each_held(value, from, to, &element, explicit);
+    }
     if is_text(target) {
         let text = match (from, value) {
             (&Type::BOOL, ValueRef::Integer(n)) => if n == 0 { "false" } else { "true" }.into(),

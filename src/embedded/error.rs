@@ -91,6 +91,10 @@ const WORDS: &[(&str, SqlState)] = &[
     ("cannot drop column", SqlState::FEATURE_NOT_SUPPORTED),
     ("malformed JSON", SqlState::INVALID_TEXT_REPRESENTATION),
     ("misuse of", SqlState::GROUPING_ERROR),
+    (
+        "offset must be a non-negative",
+        SqlState::INVALID_PRECEDING_OR_FOLLOWING_SIZE,
+    ),
 ];
 
 /// The error as a fault: what is known without the schema.
@@ -124,6 +128,10 @@ pub(super) fn fault(error: &Error) -> Fault {
         .map_or(SqlState::INTERNAL_ERROR, |(_, state)| *state);
     if state == SqlState::NUMERIC_VALUE_OUT_OF_RANGE {
         return Fault::new(state, "bigint out of range");
+    }
+    if state == SqlState::INVALID_PRECEDING_OR_FOLLOWING_SIZE {
+        let word = message.split("must").next().unwrap_or_default();
+        return Fault::new(state, format!("{word}must not be negative"));
     }
     Fault::new(state, message)
 }

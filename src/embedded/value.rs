@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use postgres_types::Type;
 use rusqlite::types::{Value as Kept, ValueRef};
 
+use crate::embedded::array;
 use crate::embedded::datetime::{self, EPOCH};
 use crate::embedded::dialect::{Fault, Output, Ty, types};
 use crate::embedded::enums;
@@ -118,6 +119,12 @@ pub(super) fn of<'v>(raw: ValueRef<'v>, ty: &Ty) -> Result<Value<'v>, Fault> {
                     Value::TimestampTz(datetime::parse_timestamptz(&text)?.saturating_sub(EPOCH))
                 }
                 Type::BPCHAR if ty.modifier > 4 => Value::Text(padded(text, ty.modifier)),
+                Type::BPCHAR_ARRAY if ty.modifier > 4 => {
+                    let pad = |item: String| padded(item.into(), ty.modifier).into_owned();
+                    let items = array::parse(&text)?.into_iter();
+                    let items: Vec<_> = items.map(|item| item.map(pad)).collect();
+                    Value::Text(array::show(&items).into())
+                }
                 _ if types::storage(kind) == types::Storage::Text => Value::Text(text),
                 _ => {
                     let kept = convert::parse(&text, ty).map_err(|_| stray(&text))?;

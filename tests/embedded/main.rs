@@ -15,6 +15,7 @@
 mod advisory;
 mod aggregates;
 mod alter;
+mod assignments;
 mod blocks;
 mod catalog;
 mod commands;

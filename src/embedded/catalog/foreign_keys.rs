@@ -2,11 +2,11 @@
 
 use std::collections::HashMap;
 
-use sqlparser::ast::CreateTable;
+use sqlparser::ast::{ConstraintReferenceMatchKind, CreateTable};
 
 use crate::embedded::catalog::fill::{Fill, Object, list};
 use crate::embedded::catalog::insert;
-use crate::embedded::dialect::{Table, constraint_name, identifier};
+use crate::embedded::dialect::{Table, constraint_name, foreign_key, identifier, waits};
 
 impl Fill<'_> {
     /// Which columns and which index of the other table a foreign key points at, once all are
@@ -59,7 +59,7 @@ impl Fill<'_> {
     ) -> rusqlite::Result<()> {
         let mut statement = self.connection.prepare_cached(
             "SELECT id, \"table\", \"from\", \"to\", on_update, on_delete \
-             FROM pragma_foreign_key_list(?1, ?2) ORDER BY id, seq",
+             FROM pragma_foreign_key_list(?1, ?2) ORDER BY id DESC, seq",
         )?;
         let mut rows = statement.query([&object.name, object.database])?;
         let mut keys: Vec<ForeignKey> = Vec::new();
@@ -100,6 +100,10 @@ impl Fill<'_> {
             let oid = self.number();
             self.keys
                 .push((oid, other_of(oids, object, &target), to.clone()));
+            let written = create.and_then(|c| foreign_key(c, &from));
+            let (deferrable, deferred) = written.map_or((false, false), waits);
+            let full = written
+                .is_some_and(|k| matches!(k.match_kind, Some(ConstraintReferenceMatchKind::Full)));
             let letter = |action: &str| match action {
                 "CASCADE" => "c",
                 "SET NULL" => "n",
@@ -117,7 +121,8 @@ impl Fill<'_> {
                 self.connection,
                 "pg_constraint",
                 "oid,conname,connamespace,contype,convalidated,conrelid,confrelid,confupdtype,\
-                 confdeltype,confmatchtype,conkey,conislocal,connoinherit",
+                 confdeltype,confmatchtype,conkey,conislocal,connoinherit,condeferrable,\
+                 condeferred",
                 &[
                     &oid,
                     &name,
@@ -128,10 +133,12 @@ impl Fill<'_> {
                     &other,
                     &letter(&on_update),
                     &letter(&on_delete),
-                    &"s",
+                    &if full { "f" } else { "s" },
                     &format!("{{{}}}", numbers.join(",")),
                     &1,
                     &1,
+                    &deferrable,
+                    &deferred,
                 ],
             )?;
             let mut text = format!(
@@ -140,13 +147,32 @@ impl Fill<'_> {
                 identifier(&target),
                 list(&to)
             );
+            if full {
+                text.push_str(" MATCH FULL");
+            }
             for (word, action) in [("UPDATE", &on_update), ("DELETE", &on_delete)] {
                 if action != "NO ACTION" {
                     text.push_str(&format!(" ON {word} {action}"));
                 }
             }
+            for (is, words) in [
+                (deferrable, " DEFERRABLE"),
+                (deferred, " INITIALLY DEFERRED"),
+            ] {
+                if is {
+                    text.push_str(words);
+                }
+            }
             self.define(oid, &text)?;
             self.usage(object, &name, "FOREIGN KEY", &from)?;
+            if deferrable {
+                self.connection
+                    .prepare_cached(
+                        "UPDATE information_schema.table_constraints SET is_deferrable='YES', \
+                         initially_deferred=iif(?1,'YES','NO') WHERE table_name=?2 AND constraint_name=?3",
+                    )?
+                    .execute((deferred, &object.name, &name))?;
+            }
         }
         Ok(())
     }

@@ -276,9 +276,13 @@ impl Translator<'_> {
         for item in items {
             all.push(self.expr(item, scope)?);
         }
+        let modifier = wanted.map_or(-1, |ty| ty.modifier);
         let (all, kind) = match wanted.and_then(|ty| types::element(&ty.kind)) {
             Some(element) => {
-                let ty = Ty::from(element.clone());
+                let ty = Ty {
+                    kind: element.clone(),
+                    modifier,
+                };
                 let all: Result<Vec<Sql>, Fault> =
                     all.into_iter().map(|sql| self.cast(sql, &ty)).collect();
                 (all?, element)
@@ -295,10 +299,11 @@ impl Translator<'_> {
             .ok_or_else(|| Fault::unsupported(format!("an array of {}", kind.name())))?;
         let mut arguments = vec![kind.oid().to_string()];
         arguments.extend(all.into_iter().map(|s| s.text));
-        Ok(Sql::new(
-            format!("pg_array({})", arguments.join(",")),
-            array,
-        ))
+        let ty = Ty {
+            kind: array,
+            modifier,
+        };
+        Ok(Sql::new(format!("pg_array({})", arguments.join(",")), ty))
     }
 
     /// `array[n]`.

@@ -9,8 +9,9 @@ use sqlparser::ast::{
     TableObject, TableWithJoins, Update, UpdateTableFromKind, Values,
 };
 
-use crate::embedded::dialect::expr::{Open, Sql, Translator};
+use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::from::{relation_of, scope_within};
+use crate::embedded::dialect::part::part_of;
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::returning::Joined;
 use crate::embedded::dialect::scope::{Place, Scope, fold, object};
@@ -28,6 +29,30 @@ fn only_default(column: &TableColumn, what: &str) -> Fault {
     .with_detail(format!("Column \"{name}\" is {what}."))
 }
 
+/// Whether values of a type go into a column of another (`pg_cast.castcontext` `a` or `i`).
+fn assignable(from: &Type, to: &Type) -> bool {
+    if let (Some(from), Some(to)) = (types::element(from), types::element(to)) {
+        return assignable(&from, &to);
+    }
+    let numbers = types::is_number(from) && types::is_number(to);
+    from == to
+        || numbers && !(types::is_oid(to) && !types::is_integer(from) && !types::is_oid(from))
+        || types::is_text(to)
+        || types::is_time(from) && types::is_time(to)
+        || *from == Type::TIMESTAMP && *to == Type::TIME
+        || matches!(
+            (from, to),
+            (&Type::JSON, &Type::JSONB) | (&Type::JSONB, &Type::JSON)
+        )
+}
+
+/// What the column of the table that is changed is called where that is done.
+fn own_column(scope: &Scope<'_>, name: &str) -> String {
+    let relation = scope.relations.first();
+    let found = relation.and_then(|r| Some(r.sql(r.columns.iter().find(|c| c.name == name)?)));
+    found.unwrap_or_else(|| quote(name))
+}
+
 impl Translator<'_> {
     /// The conversion of a value on its way into a column.
     pub(super) fn assign(&mut self, sql: Sql, name: &str, ty: &Ty) -> Result<Sql, Fault> {
@@ -37,17 +62,7 @@ impl Translator<'_> {
             return Ok(sql);
         }
         let (from, to) = (sql.kind().clone(), &ty.kind);
-        let numbers = types::is_number(&from) && types::is_number(to);
-        let good = from == *to
-            || numbers
-                && !(types::is_oid(to) && !types::is_integer(&from) && !types::is_oid(&from))
-            || types::is_text(to)
-            || types::is_time(&from) && types::is_time(to)
-            || from == Type::TIMESTAMP && *to == Type::TIME
-            || matches!(
-                (&from, to),
-                (&Type::JSON, &Type::JSONB) | (&Type::JSONB, &Type::JSON)
-            );
+        let good = assignable(&from, to);
         if !good {
             return Err(Fault::new(
                 SqlState::DATATYPE_MISMATCH,
@@ -63,29 +78,24 @@ impl Translator<'_> {
     }
 
     fn assign_column(&mut self, sql: Sql, column: &TableColumn) -> Result<Sql, Fault> {
-        if sql.open == Open::Null && column.counts {
-            return Err(Fault::new(
-                SqlState::NOT_NULL_VIOLATION,
-                format!(
-                    "null value in column \"{}\" of relation \"{}\" violates not-null constraint",
-                    column.name, self.changing
-                ),
-            ));
-        }
         let sql = self.assign(sql, &column.name, &column.ty)?;
-        // SQLite would count on.
-        if column.counts && !sql.text.bytes().all(|b| b.is_ascii_digit()) {
-            return Ok(Sql {
-                text: format!(
-                    "pg_not_null({},{},{})",
-                    sql.text,
-                    super::literal(&column.name),
-                    super::literal(&self.changing)
-                ),
-                ..sql
-            });
+        Ok(self.counted(sql, column))
+    }
+
+    /// Where NULL would make SQLite count on, it is the error that it is.
+    fn counted(&self, sql: Sql, column: &TableColumn) -> Sql {
+        if !column.counts || sql.text.bytes().all(|b| b.is_ascii_digit()) {
+            return sql;
         }
-        Ok(sql)
+        Sql {
+            text: format!(
+                "pg_not_null({},{},{})",
+                sql.text,
+                super::literal(&column.name),
+                super::literal(&self.changing)
+            ),
+            ..sql
+        }
     }
 
     pub(super) fn target_column<'t>(
@@ -261,11 +271,18 @@ impl Translator<'_> {
             rows.push(format!("({})", items.join(",")));
         }
         if all_default.iter().all(|d| *d) {
-            columns.clear();
-            if values.rows.len() != 1 {
-                return Err(Fault::unsupported("several rows of DEFAULT only"));
+            if values.rows.len() == 1 {
+                columns.clear();
+                return Ok("DEFAULT VALUES".into());
             }
-            return Ok("DEFAULT VALUES".into());
+            // SQLite has that for one row only: one column is said for all.
+            let said = columns.iter().position(|c| !c.generated);
+            let said = said.ok_or_else(|| Fault::unsupported("several rows of DEFAULT only"))?;
+            columns.truncate(said.saturating_add(1));
+            columns.drain(..said);
+            let default = columns.first().and_then(|c| c.default.clone());
+            let row = format!("({})", default.as_deref().unwrap_or("NULL"));
+            return Ok(format!("VALUES {}", vec![row; values.rows.len()].join(",")));
         }
         let mut kept = all_default.iter();
         columns.retain(|_| !kept.next().copied().unwrap_or(false));
@@ -298,7 +315,7 @@ impl Translator<'_> {
                 },
             );
             let sql = if output.ty.kind == Type::UNKNOWN {
-                self.cast_now(sql, &column.ty, false)?
+                self.counted(self.cast_now(sql, &column.ty, false)?, column)
             } else {
                 self.assign_column(sql, column).at(query)?
             };
@@ -407,7 +424,8 @@ impl Translator<'_> {
         table: &Rc<Table>,
         scope: &Scope<'_>,
     ) -> Result<Vec<(String, String)>, Fault> {
-        let mut sets: Vec<(String, String)> = Vec::new();
+        // Column, its new value, and whether only a part of it is new.
+        let mut sets: Vec<(String, String, bool)> = Vec::new();
         for assignment in assignments {
             let pairs: Vec<(&sqlparser::ast::ObjectName, &Expr)> =
                 match (&assignment.target, &assignment.value) {
@@ -426,12 +444,26 @@ impl Translator<'_> {
                 }
                 .ok_or_else(|| Fault::unsupported(format!("the column {name}")))?;
                 let column = self.target_column(table, ident)?.clone();
-                if sets.iter().any(|(n, _)| *n == column.name) {
+                let part = part_of(value);
+                let before = sets.iter_mut().find(|(n, ..)| *n == column.name);
+                if before.as_ref().is_some_and(|b| part.is_none() || !b.2) {
                     return Err(Fault::new(
                         SqlState::SYNTAX_ERROR,
                         format!("multiple assignments to same column \"{}\"", column.name),
                     )
                     .at(name));
+                }
+                if let Some(part) = part {
+                    let old = match &before {
+                        Some((_, text, _)) => text.clone(),
+                        None => own_column(scope, &column.name),
+                    };
+                    let text = self.assign_part(&old, (&column.name, &column.ty), part, scope)?;
+                    match before {
+                        Some(before) => before.1 = text,
+                        None => sets.push((column.name, text, true)),
+                    }
+                    continue;
                 }
                 let default = matches!(value, Expr::Identifier(i) if i.quote_style.is_none() && i.value.eq_ignore_ascii_case("default"));
                 let text = if default {
@@ -440,10 +472,13 @@ impl Translator<'_> {
                     let sql = self.expr(value, scope)?;
                     self.assign_column(sql, &column).at(value)?.text
                 };
-                sets.push((column.name, text));
+                sets.push((column.name, text, false));
             }
         }
-        Ok(sets)
+        Ok(sets
+            .into_iter()
+            .map(|(name, text, _)| (name, text))
+            .collect())
     }
 
     fn target_of(

@@ -1,7 +1,8 @@
 //! REFERENCES: foreign keys to keys that are there.
 
 use sqlparser::ast::{
-    ConstraintCharacteristics, DeferrableInitial, ForeignKeyConstraint, ObjectName,
+    ColumnOption, ConstraintCharacteristics, ConstraintReferenceMatchKind, CreateTable,
+    DeferrableInitial, ForeignKeyConstraint, ObjectName, TableConstraint,
 };
 
 use crate::embedded::dialect::ddl::list;
@@ -28,6 +29,22 @@ impl Translator<'_> {
         let mut text = format!(" REFERENCES {}", quote(&table));
         if !names.is_empty() {
             text.push_str(&format!("({})", list(&names)));
+        }
+        match &key.match_kind {
+            // With one column it asks for the same as SIMPLE, and SQLite knows no other.
+            Some(ConstraintReferenceMatchKind::Full) if width == 1 => text.push_str(" MATCH FULL"),
+            Some(ConstraintReferenceMatchKind::Simple) | None => {}
+            Some(ConstraintReferenceMatchKind::Full) => {
+                return Err(
+                    Fault::unsupported("MATCH FULL of several columns").at(&key.foreign_table)
+                );
+            }
+            Some(ConstraintReferenceMatchKind::Partial) => {
+                return Err(Fault::new(
+                    SqlState::FEATURE_NOT_SUPPORTED,
+                    "MATCH PARTIAL not yet implemented",
+                ));
+            }
         }
         if let Some(action) = &key.on_delete {
             text.push_str(&format!(" ON DELETE {action}"));
@@ -101,6 +118,40 @@ impl Translator<'_> {
             table.name
         )))
     }
+}
+
+/// The foreign key of these columns, as the table's definition has it.
+pub(in crate::embedded) fn foreign_key<'c>(
+    create: &'c CreateTable,
+    columns: &[String],
+) -> Option<&'c ForeignKeyConstraint> {
+    let of_column = create
+        .columns
+        .iter()
+        .filter(|c| *columns == [c.name.value.clone()])
+        .flat_map(|c| &c.options)
+        .find_map(|o| match &o.option {
+            ColumnOption::ForeignKey(key) => Some(key),
+            _ => None,
+        });
+    of_column.or_else(|| {
+        create.constraints.iter().find_map(|c| match c {
+            TableConstraint::ForeignKey(key)
+                if key.columns.iter().map(|c| &c.value).eq(columns) =>
+            {
+                Some(key)
+            }
+            _ => None,
+        })
+    })
+}
+
+/// Whether it may wait for the end of the transaction, and whether it does unless told otherwise.
+pub(in crate::embedded) fn waits(key: &ForeignKeyConstraint) -> (bool, bool) {
+    key.characteristics.as_ref().map_or((false, false), |c| {
+        let deferred = c.initially == Some(DeferrableInitial::Deferred);
+        (deferred || c.deferrable == Some(true), deferred)
+    })
 }
 
 /// Only foreign keys can wait for the end of the transaction in SQLite.

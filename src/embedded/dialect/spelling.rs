@@ -2,13 +2,16 @@
 
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
+use crate::embedded::dialect::part::spell_parts;
+
 /// The setting that SET CONSTRAINTS is written as.
 pub(super) const CONSTRAINTS: &str = "pgtls_constraints";
 
 /// `FETCH c` becomes `FETCH NEXT FROM c`, and so on (PostgreSQL docs, "FETCH"), MOVE likewise; SET
 /// CONSTRAINTS becomes a setting; `TABLE t` becomes `SELECT * FROM t`.
 pub(super) fn spell_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let tokens = tables(without_name(without_deferrable(tokens)));
+    let tokens = without_key(without_name(without_deferrable(rows_only(tokens))));
+    let tokens = spell_parts(tables(tokens));
     let starts = |token: &TokenWithSpan| {
         let words = ["FETCH", "MOVE", "CONSTRAINTS"];
         words.iter().any(|word| is(&token.token, word))
@@ -123,6 +126,100 @@ fn without_name(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
             _ => false,
         }) {
             named |= !is(&next.token, "NAME") && !matches!(next.token, Token::Whitespace(_));
+        }
+    }
+    out
+}
+
+/// `FOR NO KEY UPDATE` and `FOR KEY SHARE`: what is locked is not rows, so keys are no less.
+fn without_key(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    if !tokens.iter().any(|t| is(&t.token, "KEY")) {
+        return tokens;
+    }
+    let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
+    let mut rest = tokens.into_iter().peekable();
+    let blank = |t: &TokenWithSpan| matches!(t.token, Token::Whitespace(_));
+    while let Some(token) = rest.next() {
+        let is_for = is(&token.token, "FOR");
+        out.push(token);
+        if !is_for {
+            continue;
+        }
+        let mut words = rest.clone().filter(|t| !blank(t));
+        let mut next = words.next();
+        let no = next.as_ref().is_some_and(|t| is(&t.token, "NO"));
+        if no {
+            next = words.next();
+        }
+        let strength = if no { "UPDATE" } else { "SHARE" };
+        if next.is_some_and(|t| is(&t.token, "KEY"))
+            && words.next().is_some_and(|t| is(&t.token, strength))
+        {
+            let mut left_out = if no { 2_u8 } else { 1 };
+            while left_out > 0
+                && let Some(token) = rest.next()
+            {
+                match blank(&token) {
+                    true => out.push(token),
+                    false => left_out = left_out.saturating_sub(1),
+                }
+            }
+        }
+    }
+    out
+}
+
+/// `FETCH FIRST (…) ROWS ONLY` becomes `LIMIT (…)`: the parser takes a number there, and no more.
+fn rows_only(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let fetches = tokens.iter().any(|t| is(&t.token, "FETCH"));
+    if !fetches || !tokens.iter().any(|t| is(&t.token, "ONLY")) {
+        return tokens;
+    }
+    let said: Vec<usize> = (0_usize..)
+        .zip(&tokens)
+        .filter(|(_, t)| !matches!(t.token, Token::Whitespace(_)))
+        .map(|(at, _)| at)
+        .collect();
+    let token = |n: usize| said.get(n).and_then(|at| tokens.get(*at)).map(|t| &t.token);
+    let word = |n: usize, words: &[&str]| token(n).is_some_and(|t| words.iter().any(|w| is(t, w)));
+    let mut limits = Vec::new();
+    let mut left_out = Vec::new();
+    for n in 0..said.len() {
+        let [first, open] = [1, 2].map(|more| n.saturating_add(more));
+        if !word(n, &["FETCH"])
+            || !word(first, &["FIRST", "NEXT"])
+            || token(open) != Some(&Token::LParen)
+        {
+            continue;
+        }
+        let mut depth = 0_usize;
+        let mut end = open;
+        while let Some(token) = token(end) {
+            match token {
+                Token::LParen => depth = depth.saturating_add(1),
+                Token::RParen => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            end = end.saturating_add(1);
+            if depth == 0 {
+                break;
+            }
+        }
+        let only = end.saturating_add(1);
+        if word(end, &["ROW", "ROWS"]) && word(only, &["ONLY"]) {
+            limits.extend(said.get(n));
+            left_out.extend([first, end, only].iter().filter_map(|n| said.get(*n)));
+        }
+    }
+    let mut out = Vec::with_capacity(tokens.len());
+    for (at, token) in tokens.into_iter().enumerate() {
+        if limits.contains(&at) {
+            out.push(TokenWithSpan {
+                token: Token::make_keyword("LIMIT"),
+                span: token.span,
+            });
+        } else if !left_out.contains(&at) {
+            out.push(token);
         }
     }
     out
@@ -260,7 +357,7 @@ fn signed(words: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     out
 }
 
-fn is(token: &Token, word: &str) -> bool {
+pub(super) fn is(token: &Token, word: &str) -> bool {
     matches!(token, Token::Word(Word { value, quote_style: None, .. }) if value.eq_ignore_ascii_case(word))
 }
 
@@ -271,6 +368,28 @@ mod tests {
     use sqlparser::tokenizer::Tokenizer;
 
     use super::*;
+
+    #[test]
+    fn strengths_of_locks_and_numbers_of_rows_are_spelled_out() {
+        for (said, meant) in [
+            (
+                "SELECT a FROM t ORDER BY a OFFSET (1) ROWS FETCH NEXT (1 + (2)) ROWS ONLY FOR NO KEY UPDATE",
+                "SELECT a FROM t ORDER BY a LIMIT (1 + (2)) OFFSET (1) ROWS FOR UPDATE",
+            ),
+            (
+                "SELECT a FROM (SELECT 1 AS a FETCH FIRST ($1) ROW ONLY) AS t FETCH FIRST 2 ROWS ONLY FOR KEY SHARE OF t NOWAIT",
+                "SELECT a FROM (SELECT 1 AS a LIMIT ($1)) AS t FETCH FIRST 2 ROWS ONLY FOR SHARE OF t NOWAIT",
+            ),
+        ] {
+            let dialect = PostgreSqlDialect {};
+            let tokens = Tokenizer::new(&dialect, said)
+                .tokenize_with_location()
+                .unwrap();
+            let parser = Parser::new(&dialect).with_tokens_with_locations(spell_out(tokens));
+            let mut parser = parser;
+            assert_eq!(parser.parse_statements().unwrap()[0].to_string(), meant);
+        }
+    }
 
     #[test]
     fn fetch_is_spelled_out() {

@@ -262,7 +262,8 @@ pub(in crate::embedded) fn named(written: &str) -> Result<Ty, Fault> {
     if dimensions == 0 {
         return Ok(Ty { kind, modifier });
     }
-    array_of(&kind).map(Ty::from).ok_or_else(|| {
+    let array = array_of(&kind).map(|kind| Ty { kind, modifier });
+    array.ok_or_else(|| {
         Fault::new(
             SqlState::UNDEFINED_OBJECT,
             format!("type \"{bare}[]\" does not exist"),
@@ -286,7 +287,10 @@ pub(in crate::embedded) fn precision_and_scale(modifier: i32) -> Option<(i32, i3
 /// How a column of this type is declared in SQLite.
 pub(in crate::embedded) fn declaration(ty: &Ty) -> Result<String, Fault> {
     if element(&ty.kind).is_some() {
-        return Ok(format!("array_text({})", ty.kind.oid()));
+        return Ok(match ty.modifier {
+            -1 => format!("array_text({})", ty.kind.oid()),
+            modifier => format!("array_text({},{modifier})", ty.kind.oid()),
+        });
     }
     if enums::is_enum(&ty.kind) {
         return Ok(format!("enum_int({})", ty.kind.oid()));
@@ -333,7 +337,10 @@ pub(in crate::embedded) fn declared(declaration: &str) -> Ty {
             .first()
             .and_then(|oid| u32::try_from(*oid).ok())
             .and_then(from_oid);
-        return array.unwrap_or(Type::TEXT).into();
+        return Ty {
+            kind: array.unwrap_or(Type::TEXT),
+            modifier: numbers.get(1).copied().unwrap_or(-1),
+        };
     }
     if name == "enum_int" {
         let oid = numbers.first().and_then(|oid| u32::try_from(*oid).ok());
@@ -439,6 +446,12 @@ mod tests {
                 "double precision",
             ),
             ("text[]", Type::TEXT_ARRAY, "array_text(1009)", "text[]"),
+            (
+                "varchar(3)[]",
+                Type::VARCHAR_ARRAY,
+                "array_text(1015,7)",
+                "character varying(3)[]",
+            ),
             (
                 "INT4[][]",
                 Type::INT4_ARRAY,

@@ -23,6 +23,7 @@ mod json_shape;
 mod names;
 mod order;
 mod ordered_set;
+mod part;
 mod pattern;
 mod picture;
 mod regexp;
@@ -95,6 +96,7 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
         .chain(format::LOOSE)
         .chain(json::LOOSE)
         .chain(ordered_set::LOOSE)
+        .chain(part::LOOSE)
     {
         connection.create_scalar_function(*name, -1, PURE, move |context| {
             with_arguments(context, function).map_err(fail)

@@ -55,7 +55,11 @@ impl Translator<'_> {
         if *sql.kind() == Type::UNKNOWN {
             // A cast cuts a text to its length, where an INSERT refuses it.
             let loose = Ty::from(ty.kind.clone());
-            let cuts = matches!(ty.kind, Type::VARCHAR | Type::BPCHAR) && ty.modifier >= 0;
+            let cut = matches!(
+                ty.kind,
+                Type::VARCHAR | Type::BPCHAR | Type::VARCHAR_ARRAY | Type::BPCHAR_ARRAY
+            );
+            let cuts = cut && ty.modifier >= 0;
             let sql = self.settle(sql, if cuts { &loose } else { ty })?;
             return if cuts {
                 self.cast_now(sql, ty, true)

@@ -1,12 +1,14 @@
 //! Window functions, and what stands in the parentheses of OVER.
 
 use postgres_types::Type;
-use sqlparser::ast::{Expr, Value, WindowFrame, WindowFrameBound, WindowSpec};
+use sqlparser::ast::{
+    DataType, Expr, Value, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowSpec,
+};
 
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::function::resolve::undefined;
-use crate::embedded::dialect::scope::{Scope, fold};
-use crate::embedded::dialect::{Fault, quote};
+use crate::embedded::dialect::scope::{Place, Scope, fold};
+use crate::embedded::dialect::{Fault, quote, types};
 
 impl Translator<'_> {
     /// What stands in the parentheses of OVER.
@@ -33,7 +35,7 @@ impl Translator<'_> {
             ));
         }
         if let Some(frame) = &spec.window_frame {
-            parts.push(frame_text(frame)?);
+            parts.push(self.frame(frame)?);
         }
         Ok(parts.join(" "))
     }
@@ -52,28 +54,62 @@ impl Translator<'_> {
         let arguments: Vec<String> = arguments.into_iter().map(|a| a.text).collect();
         Ok(Sql::new(format!("{name}({})", arguments.join(",")), kind))
     }
+
+    /// A window's frame. Its bounds are numbers, and the same for all rows.
+    fn frame(&mut self, frame: &WindowFrame) -> Result<String, Fault> {
+        let start = self.frame_bound(&frame.start_bound, frame.units)?;
+        Ok(match &frame.end_bound {
+            Some(end) => {
+                let end = self.frame_bound(end, frame.units)?;
+                format!("{} BETWEEN {start} AND {end}", frame.units)
+            }
+            None => format!("{} {start}", frame.units),
+        })
+    }
+
+    fn frame_bound(
+        &mut self,
+        bound: &WindowFrameBound,
+        units: WindowFrameUnits,
+    ) -> Result<String, Fault> {
+        let (number, side) = match bound {
+            WindowFrameBound::CurrentRow => return Ok("CURRENT ROW".into()),
+            WindowFrameBound::Preceding(n) => (n, "PRECEDING"),
+            WindowFrameBound::Following(n) => (n, "FOLLOWING"),
+        };
+        let Some(number) = number else {
+            return Ok(format!("UNBOUNDED {side}"));
+        };
+        let sql = self.expr(number, &Scope::default())?;
+        let sql = self.settle_as(sql, &Type::INT8)?;
+        if units == WindowFrameUnits::Range && !types::is_integer(sql.kind()) {
+            return Err(
+                Fault::unsupported("RANGE with an offset that is no integer").at(&**number),
+            );
+        }
+        let sql = self.implicit(sql, &Type::INT8.into()).at(&**number)?;
+        // SQLite takes what it knows to be the same for all rows: numbers and parameters.
+        let text = match bare(number) {
+            Expr::Value(value) => match &value.value {
+                Value::Number(..) => sql.text,
+                Value::Placeholder(name) => format!("?{}", name.trim_start_matches('$')),
+                _ => return Err(Fault::unsupported("this window frame").at(&**number)),
+            },
+            _ => return Err(Fault::unsupported("this window frame").at(&**number)),
+        };
+        Ok(format!("{text} {side}"))
+    }
 }
 
-/// A window's frame, whose bounds are numbers.
-fn frame_text(frame: &WindowFrame) -> Result<String, Fault> {
-    let bound = |bound: &WindowFrameBound| {
-        let number = |expr: &Option<Box<Expr>>| match expr.as_deref() {
-            None => Ok("UNBOUNDED".to_owned()),
-            Some(Expr::Value(value)) => match &value.value {
-                Value::Number(n, _) if n.bytes().all(|b| b.is_ascii_digit()) => Ok(n.clone()),
-                _ => Err(Fault::unsupported("this window frame")),
-            },
-            Some(_) => Err(Fault::unsupported("this window frame")),
-        };
-        Ok::<_, Fault>(match bound {
-            WindowFrameBound::CurrentRow => "CURRENT ROW".into(),
-            WindowFrameBound::Preceding(n) => format!("{} PRECEDING", number(n)?),
-            WindowFrameBound::Following(n) => format!("{} FOLLOWING", number(n)?),
-        })
-    };
-    let start = bound(&frame.start_bound)?;
-    Ok(match &frame.end_bound {
-        Some(end) => format!("{} BETWEEN {start} AND {}", frame.units, bound(end)?),
-        None => format!("{} {start}", frame.units),
-    })
+/// Without conversions to integers, which a number that comes so is already.
+fn bare(expr: &Expr) -> &Expr {
+    match expr {
+        Expr::Nested(inner) => bare(inner),
+        Expr::Cast {
+            expr,
+            data_type: DataType::Integer(None) | DataType::Int(None) | DataType::BigInt(None),
+            ..
+        } => bare(expr),
+        other => other,
+    }
 }
