@@ -1,6 +1,8 @@
 //! Values of the embedded database, compared with what PostgreSQL 15 answers.
 
-use crate::common::sql::on_empty;
+use tokio_postgres::types::Type;
+
+use crate::common::sql::{on_empty, plain, with_client};
 
 #[test]
 fn numbers() {
@@ -84,6 +86,42 @@ fn addresses_and_what_has_no_type_here() {
         ("select '10:00+02'::timetz", "0A000"),
         ("select '{[1,2)}'::int4range[]", "0A000"),
         ("select 'inf'::numeric", "0A000"),
+    ]);
+}
+
+#[test]
+fn parameters_have_the_types_of_their_places() {
+    let server = plain();
+    with_client(&server, async |client| {
+        client
+            .batch_execute("create table t(id int, v varchar(9), s text)")
+            .await
+            .unwrap();
+        for (sql, types) in [
+            ("select now() - $1 * interval '1 day'", vec![Type::FLOAT8]),
+            (
+                "insert into t(id, v) select $1, $2",
+                vec![Type::INT4, Type::VARCHAR],
+            ),
+            (
+                "select * from t where v = $1 and $2 < v",
+                vec![Type::TEXT, Type::TEXT],
+            ),
+            (
+                "select lag(s, $1, $2) over (order by id) from t",
+                vec![Type::INT4, Type::TEXT],
+            ),
+        ] {
+            let statement = client.prepare(sql).await.unwrap();
+            assert_eq!(statement.params(), types, "{sql}");
+        }
+    });
+    on_empty(&[
+        ("create table t(a int)", ""),
+        ("select count(t) from t", "0A000"),
+        ("select xmax from t", "0A000"),
+        ("select t.ctid from t", "0A000"),
+        ("select nope from t", "42703"),
     ]);
 }
 

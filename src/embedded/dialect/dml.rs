@@ -5,8 +5,9 @@ use std::rc::Rc;
 use postgres_types::Type;
 use sqlparser::ast::{
     Assignment, AssignmentTarget, ConflictTarget, Delete, Expr, FromTable, Ident, Insert,
-    InsertOverriding, OnConflict, OnConflictAction, OnInsert, Query, SetExpr, TableFactor,
-    TableObject, TableWithJoins, Update, UpdateTableFromKind, Values,
+    InsertOverriding, OnConflict, OnConflictAction, OnInsert, Query, SelectItem, SetExpr,
+    TableFactor, TableObject, TableWithJoins, Update, UpdateTableFromKind, Value, ValueWithSpan,
+    Values,
 };
 
 use crate::embedded::dialect::expr::{Sql, Translator};
@@ -289,6 +290,25 @@ impl Translator<'_> {
         Ok(format!("VALUES {}", rows.join(",")))
     }
 
+    /// A parameter that stands in the list by itself has the type of its column.
+    fn parameters_of(&mut self, query: &Query, columns: &[TableColumn]) -> Result<(), Fault> {
+        let SetExpr::Select(select) = &*query.body else {
+            return Ok(());
+        };
+        for (item, column) in select.projection.iter().zip(columns) {
+            let (SelectItem::UnnamedExpr(expr) | SelectItem::ExprWithAlias { expr, .. }) = item
+            else {
+                return Ok(());
+            };
+            let is_parameter = |v: &ValueWithSpan| matches!(v.value, Value::Placeholder(_));
+            if matches!(expr, Expr::Value(value) if is_parameter(value)) {
+                let sql = self.expr(expr, &Scope::default())?;
+                self.settle_as(sql, &column.ty.kind)?;
+            }
+        }
+        Ok(())
+    }
+
     fn insert_query(
         &mut self,
         query: &Query,
@@ -296,6 +316,7 @@ impl Translator<'_> {
         listed: bool,
         scope: &Scope<'_>,
     ) -> Result<String, Fault> {
+        self.parameters_of(query, columns)?;
         let (text, outputs) = self.query(query, scope)?;
         check_width(outputs.len(), columns, listed)?;
         let mut items = Vec::new();

@@ -87,6 +87,17 @@ impl Translator<'_> {
         right: Sql,
     ) -> Result<Sql, Fault> {
         comparable(op, left.kind(), right.kind())?;
+        // There are no operators of varchar but those of text.
+        let beside = |other: &Sql| *other.kind() == Type::VARCHAR;
+        let (left, right) = match (beside(&right), beside(&left)) {
+            (true, false) if *left.kind() == Type::UNKNOWN => {
+                (self.settle_as(left, &Type::TEXT)?, right)
+            }
+            (false, true) if *right.kind() == Type::UNKNOWN => {
+                (left, self.settle_as(right, &Type::TEXT)?)
+            }
+            _ => (left, right),
+        };
         // Beside char(n), which varchar becomes unasked, blanks at the end count for nothing.
         let blanks = matches!(
             (left.kind(), right.kind()),
@@ -178,6 +189,7 @@ impl Translator<'_> {
     fn arithmetic(&mut self, op: char, left: Sql, right: Sql) -> Result<Sql, Fault> {
         // A literal or parameter takes the other's type, but beside a time it is an interval.
         let guess = |other: &Sql| match *other.kind() {
+            Type::INTERVAL if matches!(op, '*' | '/') => Type::FLOAT8,
             _ if is_time(other.kind()) && op == '+' => Type::INTERVAL,
             _ if is_text(other.kind()) => Type::UNKNOWN,
             _ => other.kind().clone(),

@@ -38,7 +38,7 @@ pub(super) fn name_of(expr: &Expr) -> Option<String> {
             Some(result) if is_strong(result) => return name_of(result),
             _ => "case".into(),
         },
-        Expr::Exists { .. } => "exists".into(),
+        Expr::Exists { negated: false, .. } => "exists".into(),
         Expr::Array(_) => "array".into(),
         Expr::Subquery(query) => match &*query.body {
             SetExpr::Select(select) => match select.projection.first()? {

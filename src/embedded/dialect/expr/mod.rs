@@ -515,6 +515,10 @@ impl<'s> Translator<'s> {
         if ident.quote_style.is_none() && super::function::is_bare(&name) {
             return self.call(&name, Vec::new()).at_name(ident);
         }
+        if scope.relations.iter().any(|r| r.name == name) {
+            return Err(Fault::unsupported("a row of a table as a value").at_name(ident));
+        }
+        no_system_column(&name).map_err(|fault| fault.at_name(ident))?;
         Err(Fault::new(
             SqlState::UNDEFINED_COLUMN,
             format!("column \"{name}\" does not exist"),
@@ -530,7 +534,11 @@ impl<'s> Translator<'s> {
             [_, table, name] => (table, name),
             _ => return Err(Fault::unsupported(format!("the name {}", names.join(".")))),
         };
-        let (relation, column) = scope.qualified(table, name)?;
+        let found = scope.qualified(table, name);
+        if found.is_err() && scope.relations.iter().any(|r| r.name == *table) {
+            no_system_column(name)?;
+        }
+        let (relation, column) = found?;
         if let (Some(trace), Some(last)) = (&mut self.trace, parts.last()) {
             trace.named(last, Named::new(relation, column, false));
         }
@@ -560,6 +568,16 @@ impl<'s> Translator<'s> {
     ) -> Result<Sql, Fault> {
         let sql = self.condition(inner, scope, clause)?;
         Ok(Sql::new(format!("({} {test})", sql.text), Type::BOOL))
+    }
+}
+
+/// Refuses the columns that every table of PostgreSQL has.
+fn no_system_column(name: &str) -> Result<(), Fault> {
+    match name {
+        "xmin" | "xmax" | "cmin" | "cmax" | "ctid" | "tableoid" => {
+            Err(Fault::unsupported(format!("the system column {name}")))
+        }
+        _ => Ok(()),
     }
 }
 

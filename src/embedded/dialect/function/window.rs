@@ -40,7 +40,23 @@ impl Translator<'_> {
         Ok(parts.join(" "))
     }
 
-    pub(super) fn window_function(&self, name: &str, arguments: Vec<Sql>) -> Result<Sql, Fault> {
+    pub(super) fn window_function(
+        &mut self,
+        name: &str,
+        mut arguments: Vec<Sql>,
+    ) -> Result<Sql, Fault> {
+        // How far, and what stands for rows that are not there.
+        let own = arguments.first().map(Sql::kind);
+        let own = own.filter(|k| **k != Type::UNKNOWN).unwrap_or(&Type::TEXT);
+        let kinds = [own.clone(), Type::INT4, own.clone()];
+        if matches!(
+            name,
+            "lag" | "lead" | "nth_value" | "first_value" | "last_value"
+        ) {
+            for (argument, kind) in arguments.iter_mut().zip(kinds) {
+                *argument = self.settle_as(argument.clone(), &kind)?;
+            }
+        }
         let first = arguments.first().map(|a| a.ty.clone());
         let kind = match (name, arguments.len()) {
             ("row_number" | "rank" | "dense_rank", 0) => Type::INT8.into(),
