@@ -133,9 +133,11 @@ pub(super) fn fit(number: BigDecimal, modifier: i32) -> Result<BigDecimal, Fault
 }
 
 pub(super) fn compute(op: char, a: &BigDecimal, b: &BigDecimal) -> Result<BigDecimal, Fault> {
+    // As many digits behind the point as either has, be one of them zero.
+    let scale = a.fractional_digit_count().max(b.fractional_digit_count());
     checked(match op {
-        '+' => a + b,
-        '-' => a - b,
+        '+' => (a + b).with_scale(scale),
+        '-' => (a - b).with_scale(scale),
         // A product has the digits of both, be it zero.
         '*' => {
             let scale = a.fractional_digit_count() + b.fractional_digit_count();
@@ -143,7 +145,7 @@ pub(super) fn compute(op: char, a: &BigDecimal, b: &BigDecimal) -> Result<BigDec
         }
         '/' => divide(a, b)?,
         _ if b.is_zero() => return Err(division_by_zero()),
-        _ => a - &truncate(&(a / b), 0) * b,
+        _ => (a - &truncate(&(a / b), 0) * b).with_scale(scale),
     })
 }
 

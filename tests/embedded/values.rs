@@ -17,6 +17,14 @@ fn numbers() {
         ),
         ("select 1e400::float8", "22003"),
         (
+            "select 10 % 123.456, 0.5 % 1.10, (0 / 1.10) + 2.50, 1 - 0.00",
+            "10.000|0.50|2.50000000000000000000|1.00",
+        ),
+        (
+            "select date '2024-01-31' + interval '-1 mon 5 days', timestamp '2024-03-31 10:00' - interval '-1 mon 5 days 01:00'",
+            "2024-01-05 00:00:00|2024-04-25 09:00:00",
+        ),
+        (
             "select to_hex(-1), to_hex(-1::bigint)",
             "ffffffff|ffffffffffffffff",
         ),

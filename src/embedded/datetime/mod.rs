@@ -261,10 +261,11 @@ impl Interval {
 
     /// Adds it to what a wall clock shows.
     pub(super) fn add_to(self, datetime: DateTime, sign: i64) -> Result<DateTime, Fault> {
+        // One after the other: a span of jiff's has one sign for all of it.
         let result = Span::new()
             .try_months(sign * self.months)
-            .and_then(|s| s.try_days(sign * self.days))
             .and_then(|s| datetime.checked_add(s))
+            .and_then(|d| d.checked_add(Span::new().try_days(sign * self.days)?))
             .and_then(|d| {
                 d.checked_add(Span::new().try_microseconds(sign.saturating_mul(self.micros))?)
             });

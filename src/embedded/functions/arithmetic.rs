@@ -10,6 +10,9 @@ use crate::embedded::functions::{Table, boolean, integer, kind, text, value};
 use crate::embedded::number;
 use crate::error_response::SqlState;
 
+/// PostgreSQL divides by it and multiplies with it, which rounds otherwise than Rust's own.
+const RADIANS_PER_DEGREE: f64 = 0.017_453_292_519_943_295;
+
 pub(super) const FUNCTIONS: Table = &[
     ("pg_abs", 2, |a| match value(a, 0) {
         ValueRef::Integer(n) => fit(n.checked_abs(), &kind(a, 1)),
@@ -49,7 +52,7 @@ pub(super) const FUNCTIONS: Table = &[
         })
     }),
     ("pg_cos", 1, |a| domain(a, f64::cos)),
-    ("pg_degrees", 1, |a| domain(a, f64::to_degrees)),
+    ("pg_degrees", 1, |a| domain(a, |x| x / RADIANS_PER_DEGREE)),
     ("pg_exp", 1, |a| domain(a, f64::exp)),
     ("pg_false", -1, |_| Ok(boolean(false))),
     ("pg_floor", 2, |a| {
@@ -80,7 +83,7 @@ pub(super) const FUNCTIONS: Table = &[
         }
         float(power)
     }),
-    ("pg_radians", 1, |a| domain(a, f64::to_radians)),
+    ("pg_radians", 1, |a| domain(a, |x| x * RADIANS_PER_DEGREE)),
     ("pg_round", 2, |a| {
         rounded(a, f64::round_ties_even, |n| number::round(n, 0))
     }),
