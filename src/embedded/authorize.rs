@@ -24,6 +24,8 @@ const PRAGMAS: &[&str] = &[
     "integrity_check",
     "module_list",
     "optimize",
+    "page_count",
+    "page_size",
     "pragma_list",
     "quick_check",
     "schema_version",

@@ -16,6 +16,7 @@ mod advisory;
 mod aggregates;
 mod alter;
 mod assignments;
+mod backslash;
 mod blocks;
 mod catalog;
 mod commands;

@@ -5,6 +5,7 @@ use postgres_types::Type;
 use rusqlite::Connection;
 
 use crate::embedded::catalog::{TABLES, columns_of, name_of};
+use crate::embedded::convert;
 use crate::embedded::dialect::types;
 use crate::embedded::dialect::{
     SEQUENCES, Table, TableColumn, literal, query_text, quote, serial_name,
@@ -80,7 +81,10 @@ pub(in crate::embedded) fn find(
     };
     let columns: Vec<TableColumn> = columns_of(line).map(|(n, k)| column(n, k)).collect();
     let names: Vec<String> = columns.iter().map(|c| quote(&c.name)).collect();
-    let written = query(database, name).and_then(|text| query_text(schema, text));
+    let written = match name {
+        "pg_cast" => Some(casts()),
+        _ => query(database, name).and_then(|text| query_text(schema, text)),
+    };
     let sql = match written {
         Some(text) => format!(
             "(WITH \"part\"({}) AS ({text}) SELECT * FROM \"part\")",
@@ -92,6 +96,48 @@ pub(in crate::embedded) fn find(
         }
     };
     Ok(Some(table(database, name, columns, sql)))
+}
+
+/// The casts that are more than to write a value and to read it again.
+fn casts() -> String {
+    let kinds: Vec<Type> = (16..=3802).filter_map(Type::from_oid).collect();
+    let group = |kind: &Type| match *kind {
+        Type::BOOL => Some(0),
+        _ if types::is_number(kind) => Some(0),
+        _ if types::is_time(kind) || matches!(*kind, Type::TIME | Type::INTERVAL) => Some(1),
+        Type::UNKNOWN => None,
+        _ if types::is_text(kind) => Some(2),
+        Type::JSON | Type::JSONB => Some(3),
+        _ => None,
+    };
+    let mut rows = Vec::new();
+    for from in &kinds {
+        for to in &kinds {
+            let alike = group(from).is_some() && group(from) == group(to);
+            if from == to || !alike || !convert::castable(from, to) {
+                continue;
+            }
+            let ranks = types::rank(from).zip(types::rank(to));
+            let up = ranks.is_some_and(|(from, to)| from <= to)
+                || types::is_text(from) && types::is_text(to)
+                || *from == Type::DATE && types::is_time(to)
+                || *from == Type::TIMESTAMP && *to == Type::TIMESTAMPTZ;
+            let context = match (up, *from == Type::BOOL || *to == Type::BOOL) {
+                (_, true) => "e",
+                (true, _) => "i",
+                _ => "a",
+            };
+            let same = types::is_text(from) && types::is_text(to) && *from != Type::BPCHAR;
+            rows.push(format!(
+                "({},{},{},0,'{context}','{}')",
+                rows.len().saturating_add(10_500),
+                from.oid(),
+                to.oid(),
+                if same { "b" } else { "f" }
+            ));
+        }
+    }
+    format!("VALUES {}", rows.join(","))
 }
 
 /// The number that each sequence gave last, if it gave any.

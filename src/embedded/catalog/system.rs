@@ -7,7 +7,7 @@ use crate::TlsFacts;
 use crate::embedded::catalog::{
     NAMESPACES, OWNER, columns_of, derived, insert, name_of, opclasses,
 };
-use crate::embedded::dialect::types;
+use crate::embedded::dialect::{known_functions, types};
 use crate::embedded::functions::SessionInfo;
 use crate::embedded::public;
 
@@ -224,6 +224,13 @@ pub(super) fn fill(connection: &Connection, facts: &Facts) -> rusqlite::Result<(
             &"2275 26 23",
         ],
     )?;
+    functions(connection)?;
+    insert(
+        connection,
+        "pg_language",
+        "oid,lanname,lanowner,lanispl,lanpltrusted,lanplcallfoid",
+        &[&13_542, &"plpgsql", &OWNER, &1, &1, &13_539],
+    )?;
     tables(connection)?;
     opclasses::fill(connection)?;
     let all: Vec<Type> = (1..=6_500).filter_map(Type::from_oid).collect();
@@ -260,6 +267,38 @@ pub(super) fn fill(connection: &Connection, facts: &Facts) -> rusqlite::Result<(
             &5, database, &OWNER, &6, &"c", &1, &-1, &1663, &"C.UTF-8", &"C.UTF-8",
         ],
     )?;
+    Ok(())
+}
+
+/// The functions there are. No one relies on their numbers.
+fn functions(connection: &Connection) -> rusqlite::Result<()> {
+    for (oid, known) in (14_000_i64..).zip(known_functions()) {
+        let arguments: Vec<String> = known
+            .arguments
+            .iter()
+            .map(|t| t.oid().to_string())
+            .collect();
+        insert(
+            connection,
+            "pg_proc",
+            "oid,proname,pronamespace,proowner,prolang,prokind,provolatile,proparallel,proisstrict,\
+             pronargs,prorettype,proargtypes",
+            &[
+                &oid,
+                &known.name,
+                &11,
+                &OWNER,
+                &12,
+                &known.kind,
+                &"s",
+                &"u",
+                &(known.kind == "f"),
+                &i64::try_from(arguments.len()).unwrap_or(0),
+                &known.result.oid(),
+                &arguments.join(" "),
+            ],
+        )?;
+    }
     Ok(())
 }
 

@@ -11,6 +11,7 @@ type Object = (Type, &'static str, &'static str, &'static str, &'static str);
 const OBJECTS: &[Object] = &[
     (Type::REGCLASS, "pg_class", "oid", "relname", "relation"),
     (Type::REGPROC, "pg_proc", "oid", "proname", "function"),
+    (Type::REGPROCEDURE, "pg_proc", "oid", "proname", "function"),
     (
         Type::REGNAMESPACE,
         "pg_namespace",
@@ -24,6 +25,9 @@ const OBJECTS: &[Object] = &[
 impl Translator<'_> {
     /// The number of the object that a text names.
     pub(super) fn object_in(&self, text: &str, kind: &Type) -> String {
+        if *kind == Type::REGOPERATOR {
+            return format!("pg_no_object('operator',{text})");
+        }
         let Some(object) = OBJECTS.iter().find(|o| o.0 == *kind) else {
             return format!("pg_{}_in({text})", kind.name());
         };
@@ -56,6 +60,10 @@ impl Translator<'_> {
 
     /// The name of the object of a number.
     pub(super) fn object_out(&self, text: &str, kind: &Type) -> String {
+        if *kind == Type::REGOPERATOR {
+            // There are no operators of the user's, and the others have no numbers.
+            return format!("CAST({text} AS TEXT)");
+        }
         let Some((_, table, oid, name, _)) = OBJECTS.iter().find(|o| o.0 == *kind) else {
             return format!("pg_{}_out({text})", kind.name());
         };
@@ -112,7 +120,37 @@ impl Translator<'_> {
         let Some(object) = arguments.first() else {
             return Ok(None);
         };
+        if let Some(sql) = self.size(name, arguments)? {
+            return Ok(Some(sql));
+        }
         match name {
+            "pg_table_is_visible" => {
+                self.schema.use_catalog();
+                let object = self.implicit(object.clone(), &Type::OID.into())?.text;
+                let text = format!(
+                    "(SELECT relnamespace=11 OR relnamespace=2200 AND pg_finds_public() \
+                     FROM \"pg_catalog\".pg_class WHERE oid={object})"
+                );
+                return Ok(Some(Sql::new(text, Type::BOOL)));
+            }
+            "pg_get_function_result" => {
+                self.schema.use_catalog();
+                let object = self.implicit(object.clone(), &Type::OID.into())?.text;
+                let text = format!(
+                    "(SELECT format_type(prorettype,NULL) FROM \"pg_catalog\".pg_proc WHERE oid={object})"
+                );
+                return Ok(Some(Sql::new(text, Type::TEXT)));
+            }
+            "pg_get_function_arguments" | "pg_get_function_identity_arguments" => {
+                self.schema.use_catalog();
+                let object = self.implicit(object.clone(), &Type::OID.into())?.text;
+                let text = format!(
+                    "(SELECT coalesce((SELECT group_concat(format_type(\"pgtls a\".value,NULL),', ') FROM \
+                     json_each('['||replace(\"pgtls f\".proargtypes,' ',',')||']') \"pgtls a\"),'') \
+                     FROM \"pg_catalog\".pg_proc \"pgtls f\" WHERE \"pgtls f\".oid={object})"
+                );
+                return Ok(Some(Sql::new(text, Type::TEXT)));
+            }
             "pg_get_indexdef" | "pg_get_constraintdef" | "pg_get_viewdef" => {}
             "col_description" | "obj_description" => return self.description(name, arguments),
             "pg_get_serial_sequence" => {

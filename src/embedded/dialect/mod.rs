@@ -50,6 +50,7 @@ mod sequence;
 mod set_operation;
 mod sets;
 mod shown;
+mod sizes;
 mod small;
 mod spelling;
 mod staged;
@@ -75,6 +76,7 @@ pub(super) use ddl::{NOT_NULL_KEY, VIEW_TYPES};
 pub(super) use definition::{
     PRIMARY_MARK, Step, UNIQUE_MARK, constraint_name, key_name, stands_for_constraint,
 };
+pub(super) use function::known_functions;
 pub(super) use grammar::Parsed;
 pub(super) use identity::{ALWAYS, BY_DEFAULT, identity_mark};
 pub(super) use named::{Direction, Names, OpenCursor, no_cursor};

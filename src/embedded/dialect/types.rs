@@ -73,6 +73,8 @@ const TYPES: &[(Type, &str, &str, &[&str])] = &[
     (Type::REGCLASS, "regclass", "regclass_int", &[]),
     (Type::REGTYPE, "regtype", "regtype_int", &[]),
     (Type::REGPROC, "regproc", "regproc_int", &[]),
+    (Type::REGPROCEDURE, "regprocedure", "regprocedure_int", &[]),
+    (Type::REGOPERATOR, "regoperator", "regoperator_int", &[]),
     (Type::REGNAMESPACE, "regnamespace", "regnamespace_int", &[]),
     (Type::REGROLE, "regrole", "regrole_int", &[]),
     (Type::XID, "xid", "xid_int", &[]),
@@ -106,6 +108,8 @@ pub(in crate::embedded) fn storage(kind: &Type) -> Storage {
         | Type::REGCLASS
         | Type::REGTYPE
         | Type::REGPROC
+        | Type::REGPROCEDURE
+        | Type::REGOPERATOR
         | Type::REGNAMESPACE
         | Type::REGROLE => Storage::Integer,
         Type::FLOAT4 | Type::FLOAT8 => Storage::Real,
@@ -147,6 +151,8 @@ pub(in crate::embedded) fn is_oid(kind: &Type) -> bool {
             | Type::REGCLASS
             | Type::REGTYPE
             | Type::REGPROC
+            | Type::REGPROCEDURE
+            | Type::REGOPERATOR
             | Type::REGNAMESPACE
             | Type::REGROLE
     )

@@ -313,7 +313,10 @@ impl Undo<'_> {
             "pg_at_zone" => format!("({} AT TIME ZONE {})", one(0)?, one(1)?),
             "pg_similar" => format!("({} SIMILAR TO {})", one(0)?, one(1)?),
             "pg_nextval" => format!("nextval({})", one(0)?),
-            "pg_array_length" | "pg_cardinality" => return None,
+            "pg_cardinality" => format!("cardinality({})", one(0)?),
+            "pg_array_length" => format!("array_length({}, 1)", one(0)?),
+            "pg_array_lower" => format!("array_lower({}, 1)", one(0)?),
+            "pg_array_upper" => format!("array_upper({}, 1)", one(0)?),
             "pg_substr" => match (one(2), one(0)?, one(1)?) {
                 (Some(length), text, from) => {
                     format!("substring({text} from {from} for {length})")

@@ -49,6 +49,12 @@ pub(super) const FUNCTIONS: Table = &[
             format!("{} \"{}\" does not exist", text(a, 0), text(a, 1)),
         ))
     }),
+    ("pg_database_encoding", 0, |_| owned("UTF8")),
+    ("pg_char_to_encoding", 1, |a| {
+        let name = text(a, 0).to_lowercase().replace(['-', '_'], "");
+        let known = matches!(name.as_str(), "utf8" | "unicode");
+        Ok(Value::Integer(if known { 6 } else { -1 }))
+    }),
     ("pg_encoding_to_char", 1, |a| {
         owned(if integer(a, 0) == 6 { "UTF8" } else { "" })
     }),

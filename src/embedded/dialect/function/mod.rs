@@ -2,6 +2,7 @@
 
 mod aggregate;
 mod arrays;
+mod catalogs;
 mod json;
 mod named;
 mod numbers;
@@ -23,6 +24,7 @@ use crate::embedded::dialect::function::aggregate::{
 use crate::embedded::dialect::scope::{Scope, fold, object};
 use crate::embedded::dialect::{Fault, quote};
 use crate::error_response::SqlState;
+pub(in crate::embedded) use catalogs::known_functions;
 pub(super) use resolve::undefined;
 pub(super) use table::{argument_letters, is_bare, named_in_sqlite, takes_text};
 

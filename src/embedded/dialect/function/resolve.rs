@@ -71,6 +71,7 @@ impl Translator<'_> {
         let best = FUNCTIONS
             .iter()
             .chain(crate::embedded::dialect::locking::FUNCTIONS)
+            .chain(crate::embedded::dialect::function::catalogs::FUNCTIONS)
             .filter(|(n, ..)| *n == name)
             .filter_map(|f| distance(&arguments, f.1).map(|d| (d, f)))
             .min_by_key(|(d, _)| *d);
