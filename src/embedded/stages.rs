@@ -12,7 +12,7 @@ use crate::embedded::error::{respond, respond_to};
 use crate::embedded::portal::{Begun, bind};
 use crate::embedded::sequences;
 use crate::embedded::worker::Worker;
-use crate::error_response::ErrorResponse;
+use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{Event, RowFormat};
 
 /// Rows of one stage.
@@ -86,8 +86,11 @@ impl<'c> Worker<'c> {
             Last::Rows { sql, columns, tag } => self
                 .rows(sql, parameters, columns, format, tag, events)
                 .map(Begun::Rows),
-            Last::Count { slot, tag } => {
-                let count = ROWS.with_borrow(|all| all.get(*slot).map_or(0, |r| r.count));
+            Last::Count { slots, tag } => {
+                let count: usize = ROWS.with_borrow(|all| {
+                    let rows = slots.iter().filter_map(|slot| all.get(*slot));
+                    rows.map(|r| r.count).sum()
+                });
                 events.push(Event::Complete(format!("{tag} {count}")));
                 self.end_single(together)?;
                 Ok(Begun::Done)
@@ -126,6 +129,15 @@ impl<'c> Worker<'c> {
             let values = values.map_err(|e| respond(&e, Some(&self.schema)))?;
             match (&stage.keeps, values.first()) {
                 (Keeps::First, Some(&Kept::Integer(number))) if !seen.insert(number) => continue,
+                (Keeps::Once, Some(&Kept::Integer(number))) if !seen.insert(number) => {
+                    return Err(ErrorResponse::error(
+                        SqlState::CARDINALITY_VIOLATION,
+                        "MERGE command cannot affect row a second time",
+                    )
+                    .with_hint(
+                        "Ensure that not more than one source row matches any one target row.",
+                    ));
+                }
                 (Keeps::Few(name), _) if kept.len() >= MAX_COPY => {
                     let fault = Fault::unsupported(format!(
                         "to read the table \"{name}\" of more than {MAX_COPY} rows in a statement that changes it"

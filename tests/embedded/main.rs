@@ -31,6 +31,7 @@ mod enums;
 mod functions;
 mod grouping;
 mod json;
+mod merge;
 mod patterns;
 mod queries;
 mod records;

@@ -21,7 +21,7 @@ use crate::embedded::dialect::{Fault, Table, TableColumn, quote};
 use crate::error_response::SqlState;
 
 /// 428C9.
-fn only_default(column: &TableColumn, what: &str) -> Fault {
+pub(super) fn only_default(column: &TableColumn, what: &str) -> Fault {
     let name = &column.name;
     Fault::new(
         SqlState::new("428C9").unwrap_or(SqlState::SYNTAX_ERROR),
@@ -78,7 +78,7 @@ impl Translator<'_> {
         self.cast_now(sql, ty, false)
     }
 
-    fn assign_column(&mut self, sql: Sql, column: &TableColumn) -> Result<Sql, Fault> {
+    pub(super) fn assign_column(&mut self, sql: Sql, column: &TableColumn) -> Result<Sql, Fault> {
         let sql = self.assign(sql, &column.name, &column.ty)?;
         Ok(self.counted(sql, column))
     }
@@ -439,7 +439,7 @@ impl Translator<'_> {
         .at(name))
     }
 
-    fn assignments(
+    pub(super) fn assignments(
         &mut self,
         assignments: &[Assignment],
         table: &Rc<Table>,

@@ -179,6 +179,7 @@ const REFUSED: &[&str] = &[
     "GRANT",
     "IMPORT FOREIGN SCHEMA",
     "LOAD",
+    "MERGE",
     "PREPARE TRANSACTION",
     "REASSIGN OWNED",
     "REFRESH MATERIALIZED VIEW",

@@ -32,6 +32,7 @@ mod join;
 mod keywords;
 mod lateral;
 mod locking;
+mod merge;
 mod named;
 mod operator;
 mod origin;

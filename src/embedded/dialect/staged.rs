@@ -41,6 +41,8 @@ pub(in crate::embedded) enum Keeps {
     Count,
     /// Of several with the same first column the first.
     First,
+    /// All, of which no two may have the same first column.
+    Once,
     /// All, unless they are too many: then this is what is refused.
     Few(String),
 }
@@ -55,9 +57,9 @@ pub(in crate::embedded) enum Last {
         columns: Vec<Output>,
         tag: &'static str,
     },
-    /// How many rows there were.
+    /// How many rows there were in all of these.
     Count {
-        slot: usize,
+        slots: Vec<usize>,
         tag: &'static str,
     },
 }

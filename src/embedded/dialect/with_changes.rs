@@ -327,7 +327,10 @@ impl Translator<'_> {
                         takes,
                     });
                     match columns {
-                        None => Last::Count { slot, tag },
+                        None => Last::Count {
+                            slots: vec![slot],
+                            tag,
+                        },
                         Some(columns) => {
                             self.staging.used.rows(slot, columns.len());
                             let text = format!("SELECT * FROM {}", kept_name(slot));
