@@ -125,6 +125,11 @@ fn json_is_given_as_it_was_written() {
             "2|t|1.50|0.5",
         ),
         ("select '\"1\"'::jsonb::int", "22023"),
+        ("select jsonb_set('{\"a\":[1]}', '{a,x}', '2')", "22P02"),
+        (
+            "select '[]'::jsonb #- '{a}', jsonb_set('{\"a\":[1]}', '{a,3}', '2')",
+            "[]|{\"a\": [1, 2]}",
+        ),
         ("select 'null'::jsonb::bool", "22023"),
         (
             "select jsonb_insert('{\"bb\":1}', '{a}', '2')",

@@ -47,6 +47,15 @@ fn numbers() {
 fn texts_arrays_and_instants() {
     on_empty(&[
         (
+            "select string_agg(x, ',') over (order by i rows between 1 preceding and 1 following) from \
+             (values (1, null), (2, ''), (3, 'b'), (4, ''), (5, null), (6, '')) t(i, x)",
+            ";,b;,b,;b,;,;",
+        ),
+        (
+            "select string_agg(x, ',' order by i), string_agg(x, null order by i), string_agg(x, ',') filter (where i > 9) from (values (1, ''), (2, 'b'), (3, null)) t(i, x)",
+            ",b|b|∅",
+        ),
+        (
             "select upper('straße'), lower('ΑΣ'), initcap('éa ßb')",
             "STRAßE|ασ|Éa ßb",
         ),

@@ -77,12 +77,8 @@ pub(super) const FUNCTIONS: Table = &[
         if matches!(json, Json::Plain(_)) {
             return Err(invalid("cannot set path in scalar"));
         }
-        set(
-            &mut json,
-            &path,
-            Json::read(&text(a, 2)),
-            integer(a, 3) != 0,
-        );
+        let new = Json::read(&text(a, 2));
+        set(&mut json, &path, 0, new, integer(a, 3) != 0)?;
         json.value()
     }),
 ];
@@ -117,14 +113,16 @@ pub(super) fn sort(members: &mut [(String, Json)]) {
     members.sort_by(|(a, _), (b, _)| (a.len(), a).cmp(&(b.len(), b)));
 }
 
-fn set(json: &mut Json, path: &[String], new: Json, create: bool) {
+/// Sets what is at a path from this step on.
+fn set(json: &mut Json, path: &[String], at: usize, new: Json, create: bool) -> Result<(), Fault> {
     let Some((step, rest)) = path.split_first() else {
-        return;
+        return Ok(());
     };
+    let next = at.saturating_add(1);
     match json {
         Json::Object(members) => match members.iter_mut().find(|(k, _)| k == step) {
             Some((_, old)) if rest.is_empty() => *old = new,
-            Some((_, inner)) => set(inner, rest, new, create),
+            Some((_, inner)) => return set(inner, rest, next, new, create),
             None if rest.is_empty() && create => {
                 members.push((step.clone(), new));
                 sort(members);
@@ -132,12 +130,10 @@ fn set(json: &mut Json, path: &[String], new: Json, create: bool) {
             None => {}
         },
         Json::Array(items) => {
-            let Ok(n) = step.parse::<i64>() else {
-                return;
-            };
+            let n = place_in_path(step, at)?;
             match place(n, items.len()).and_then(|at| items.get_mut(at)) {
                 Some(old) if rest.is_empty() => *old = new,
-                Some(inner) => set(inner, rest, new, create),
+                Some(inner) => return set(inner, rest, next, new, create),
                 None if rest.is_empty() && create => {
                     items.insert(if n < 0 { 0 } else { items.len() }, new);
                 }
@@ -146,6 +142,20 @@ fn set(json: &mut Json, path: &[String], new: Json, create: bool) {
         }
         Json::Plain(_) => {}
     }
+    Ok(())
+}
+
+/// A step of a path into an array.
+pub(super) fn place_in_path(step: &str, position: usize) -> Result<i64, Fault> {
+    step.parse::<i32>().map(i64::from).map_err(|_| {
+        Fault::new(
+            SqlState::INVALID_TEXT_REPRESENTATION,
+            format!(
+                "path element at position {} is not an integer: \"{step}\"",
+                position.saturating_add(1)
+            ),
+        )
+    })
 }
 
 /// A value that was read; no deeper than the reader lets through.

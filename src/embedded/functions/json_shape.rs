@@ -5,7 +5,7 @@ use rusqlite::types::{Value, ValueRef};
 use crate::embedded::array;
 use crate::embedded::dialect::Fault;
 use crate::embedded::functions::json::quoted;
-use crate::embedded::functions::json_change::{Json, place, sort};
+use crate::embedded::functions::json_change::{Json, place, place_in_path, sort};
 use crate::embedded::functions::{Table, boolean, integer, state, text};
 use crate::error_response::SqlState;
 
@@ -106,19 +106,6 @@ fn path(arguments: &[ValueRef<'_>]) -> Result<Vec<String>, Fault> {
     path.ok_or_else(|| Fault::new(state("22004"), "path element is null"))
 }
 
-/// A step of a path into an array.
-fn number(step: &str, position: usize) -> Result<i64, Fault> {
-    step.parse::<i32>().map(i64::from).map_err(|_| {
-        Fault::new(
-            SqlState::INVALID_TEXT_REPRESENTATION,
-            format!(
-                "path element at position {} is not an integer: \"{step}\"",
-                position.saturating_add(1)
-            ),
-        )
-    })
-}
-
 fn delete(json: &mut Json, path: &[String]) -> Result<(), Fault> {
     let mut inner = json;
     for (i, step) in path.iter().enumerate() {
@@ -137,8 +124,9 @@ fn delete(json: &mut Json, path: &[String]) -> Result<(), Fault> {
                     None => return Ok(()),
                 }
             }
+            Json::Array(items) if items.is_empty() => return Ok(()),
             Json::Array(items) => {
-                let Some(at) = place(number(step, i)?, items.len()) else {
+                let Some(at) = place(place_in_path(step, i)?, items.len()) else {
                     return Ok(());
                 };
                 if last {
@@ -178,7 +166,7 @@ fn insert(json: &mut Json, path: &[String], new: Json, behind: bool) -> Result<(
                 }
             }
             Json::Array(items) => {
-                let n = number(step, i)?;
+                let n = place_in_path(step, i)?;
                 let at = place(n, items.len());
                 if last {
                     let at = match at {

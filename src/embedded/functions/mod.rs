@@ -29,6 +29,7 @@ mod picture;
 mod regexp;
 mod session;
 mod statistics;
+mod string_agg;
 mod text;
 mod time;
 mod visible;
@@ -106,6 +107,7 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
     json_aggregate::register(connection)?;
     ordered_set::register(connection)?;
     statistics::register(connection)?;
+    string_agg::register(connection)?;
     durations::register(connection)?;
     float_sums::register(connection)?;
     session::register(connection, info)?;
