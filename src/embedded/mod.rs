@@ -11,6 +11,7 @@ mod convert;
 mod cursor;
 mod datetime;
 mod dialect;
+mod discard;
 mod enums;
 mod error;
 mod functions;

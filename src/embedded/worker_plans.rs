@@ -199,16 +199,12 @@ impl<'c> Worker<'c> {
                 complete(events, "DEALLOCATE");
             }
             Plan::Session(command) => {
+                self.discard(command)?;
                 if matches!(
                     command,
                     SessionCommand::Deallocate(None) | SessionCommand::DiscardAll
                 ) {
                     self.names.statements.clear();
-                }
-                if *command == SessionCommand::DiscardAll {
-                    self.close_cursors(|_| false);
-                    sequences::forget();
-                    self.facts.info.locks.unlock_all();
                 }
                 let columns = command.columns();
                 let context = &self.facts.info.context;

@@ -258,3 +258,36 @@ fn the_rest_is_done_or_refused_by_name() {
         ("begin; set constraints all deferred; commit", ""),
     ]);
 }
+
+#[test]
+fn what_is_discarded_is_gone() {
+    on_empty(&[
+        (
+            "create temp table a(x int primary key); create temp table b(x int references a); \
+             create temp view v as select * from a; create table kept(x int); create sequence s",
+            "",
+        ),
+        ("insert into a values (1); insert into b values (1)", ""),
+        ("select nextval('s')", "1"),
+        ("discard temp", ""),
+        ("select * from a", "42P01"),
+        ("select * from v", "42P01"),
+        ("select currval('s')", "1"),
+        ("discard sequences", ""),
+        ("select currval('s')", "55000"),
+        ("begin", ""),
+        ("create temp table a(x int)", ""),
+        ("discard temporary", ""),
+        ("select * from a", "42P01"),
+        ("rollback", ""),
+        ("create temp table a(x int); insert into a values (1)", ""),
+        ("begin", ""),
+        ("discard all", "25001"),
+        ("rollback", ""),
+        ("select * from a", "1"),
+        ("discard all", ""),
+        ("select * from a", "42P01"),
+        ("select * from kept", ""),
+        ("create temp table a(y int); select * from a", ""),
+    ]);
+}

@@ -123,7 +123,7 @@ impl Translator<'_> {
                 DiscardObject::ALL => SessionCommand::DiscardAll,
                 DiscardObject::PLANS => SessionCommand::DiscardPart("DISCARD PLANS"),
                 DiscardObject::SEQUENCES => SessionCommand::DiscardPart("DISCARD SEQUENCES"),
-                DiscardObject::TEMP => return Err(Fault::unsupported("DISCARD TEMP")),
+                DiscardObject::TEMP => SessionCommand::DiscardPart("DISCARD TEMP"),
             }),
             Statement::Deallocate { name, .. } => {
                 let all = name.quote_style.is_none() && fold(name) == "all";
