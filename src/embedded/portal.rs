@@ -197,7 +197,6 @@ impl<'c> Running<'c> {
         events: &mut Vec<Event>,
     ) -> Result<bool, ErrorResponse> {
         let begun = now();
-        let explain = self.columns.len() == 1 && self.statement.column_count() == 4;
         let mut rows = self.statement.raw_query();
         let mut given = 0_u64;
         loop {
@@ -220,8 +219,7 @@ impl<'c> Running<'c> {
                 }
             };
             self.rows.push_fields(|i, field| {
-                // EXPLAIN QUERY PLAN has its text in the fourth column.
-                let raw = row.get_ref(if explain { 3 } else { i });
+                let raw = row.get_ref(i);
                 match (&raw, self.columns.get(i)) {
                     (Ok(raw), Some(ty)) => value::put(raw, ty, field),
                     _ => field.value(&Value::Null),

@@ -484,6 +484,17 @@ impl Schema for SqliteSchema<'_> {
         self.strings(sql, text).map_err(|e| fault(&e))
     }
 
+    fn plan_of(&self, sql: &str) -> Result<Vec<(i64, i64, String)>, Fault> {
+        let read = || -> rusqlite::Result<Vec<(i64, i64, String)>> {
+            self.connection
+                .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))?
+                .raw_query()
+                .mapped(|r| Ok((r.get(0)?, r.get(1)?, r.get(3)?)))
+                .collect()
+        };
+        read().map_err(|e| fault(&e))
+    }
+
     fn has_comments(&self) -> Result<bool, Fault> {
         has_table(self.connection, COMMENTS).map_err(|e| fault(&e))
     }

@@ -64,7 +64,7 @@ fn expressions_mean_what_they_mean_in_postgresql() {
                 ("select 1 limit -1", "2201W"),
                 ("select x, count(*) from generate_series(1, 2) x", "42803"),
                 ("select count(*) from generate_series(1, 2) x having count(*) > 5", ""),
-                ("explain select 1", "SCAN CONSTANT ROW"),
+                ("explain select 1", "Result"),
             ],
         )
         .await;

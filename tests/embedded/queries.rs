@@ -219,7 +219,13 @@ fn the_first_of_each_kind() {
             "insert into t values (7, 7, 'a') on conflict on constraint nope do nothing",
             "42704",
         ),
-        ("explain (format json) select 1", "0A000"),
+        (
+            "explain (format json, costs off) select 1",
+            "[\n  {\n    \"Plan\": {\n      \"Node Type\": \"Result\"\n    }\n  }\n]",
+        ),
+        ("explain (format xml) select 1", "0A000"),
+        ("explain analyze select 1", "0A000"),
+        ("explain (nope) select 1", "42601"),
     ]);
 }
 

@@ -21,6 +21,7 @@ mod distinct;
 mod dml;
 mod drop;
 mod enum_type;
+mod explain;
 mod expr;
 mod from;
 mod function;
@@ -217,6 +218,9 @@ pub(super) trait Schema {
 
     /// The user's own tables with this in their definitions.
     fn tables_with(&self, text: &str) -> Result<Vec<String>, Fault>;
+
+    /// SQLite's plan for a statement: each row's number, that of the one it belongs to, and its text.
+    fn plan_of(&self, sql: &str) -> Result<Vec<(i64, i64, String)>, Fault>;
 
     /// Whether there are comments on anything.
     fn has_comments(&self) -> Result<bool, Fault>;

@@ -145,36 +145,14 @@ impl Translator<'_> {
                 options,
                 ..
             } => {
-                let text = |s: String| s.eq_ignore_ascii_case("text");
                 let format = format.as_ref().map(|f| f.to_string());
                 let format = format.map(|f| f.trim_start_matches("FORMAT").trim().to_owned());
-                let plain = options.iter().flatten().all(|o| {
-                    let on = o.arg.as_ref().map(ToString::to_string);
-                    match fold(&o.name).as_str() {
-                        "format" => on.is_none_or(text),
-                        "analyze" => on.is_some_and(|v| matches!(&*v, "false" | "off")),
-                        _ => true,
-                    }
-                });
-                if *analyze || !plain || !format.is_none_or(text) {
-                    return Err(Fault::unsupported(
-                        "EXPLAIN with ANALYZE or another FORMAT than TEXT",
-                    ));
-                }
-                let (Plan::Query { sql, .. } | Plan::Change { sql, .. }) =
-                    self.statement(statement)?
-                else {
-                    return Err(Fault::unsupported("EXPLAIN of this"));
-                };
-                Plan::Query {
-                    sql: format!("EXPLAIN QUERY PLAN {sql}"),
-                    columns: vec![Output {
-                        name: "QUERY PLAN".into(),
-                        ty: Type::TEXT.into(),
-                        origin: None,
-                    }],
-                    locks: false,
-                }
+                self.explain(
+                    statement,
+                    *analyze,
+                    format,
+                    options.as_deref().unwrap_or_default(),
+                )?
             }
             Statement::CreateSchema {
                 schema_name,
