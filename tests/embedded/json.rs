@@ -121,6 +121,20 @@ fn json_is_given_as_it_was_written() {
         ),
         ("select json_array_length('{}')", "22023"),
         (
+            "select x from (values ('1'::json), ('2')) t(x) order by x",
+            "42883",
+        ),
+        (
+            "select x from (values ('1'::json), ('2')) t(x) group by x",
+            "42883",
+        ),
+        (
+            "select distinct x from (values ('1'::json), ('2')) t(x)",
+            "42883",
+        ),
+        ("select '1'::json union select '1'::json", "42883"),
+        ("select '1'::json union all select '1'::json", "1;1"),
+        (
             "select '1.7'::jsonb::int, 'true'::jsonb::bool, '1.50'::jsonb::numeric, ('{\"a\":2}'::jsonb -> 'a')::float8 / 4",
             "2|t|1.50|0.5",
         ),

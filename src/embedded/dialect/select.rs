@@ -246,7 +246,12 @@ impl Translator<'_> {
         let mut text = String::from("SELECT ");
         match &select.distinct {
             None | Some(Distinct::All) => {}
-            Some(Distinct::Distinct) => text.push_str("DISTINCT "),
+            Some(Distinct::Distinct) => {
+                for output in &outputs {
+                    has_operator(&output.ty.kind, "equality").at(select)?;
+                }
+                text.push_str("DISTINCT ");
+            }
             Some(Distinct::On(_)) => {}
         }
         let named = items;
@@ -346,6 +351,7 @@ impl Translator<'_> {
                 drop(self.expr(expr, scope));
             }
             let sql = self.expr(&target, scope)?;
+            has_operator(sql.kind(), "equality").at(expr)?;
             groups.push(sql.ordered());
             self.grouping.keys.push(sql.text);
         }
@@ -466,9 +472,11 @@ impl Translator<'_> {
         scope: &Scope<'_>,
     ) -> Result<String, Fault> {
         if let Some(sql) = output_key(&key.expr, outputs)? {
+            has_operator(&sql.ty.kind, "ordering").at(&key.expr)?;
             return Ok(direction(&sql, key));
         }
         let sql = self.expr(&key.expr, scope)?;
+        has_operator(sql.kind(), "ordering").at(&key.expr)?;
         Ok(direction(&sql, key))
     }
 
@@ -480,7 +488,10 @@ impl Translator<'_> {
         order
             .iter()
             .map(|key| match output_key(&key.expr, outputs)? {
-                Some(sql) => Ok(direction(&sql, key)),
+                Some(sql) => {
+                    has_operator(sql.kind(), "ordering").at(&key.expr)?;
+                    Ok(direction(&sql, key))
+                }
                 None => Err(Fault::new(
                     SqlState::FEATURE_NOT_SUPPORTED,
                     "invalid UNION/INTERSECT/EXCEPT ORDER BY clause",
@@ -502,10 +513,22 @@ impl Translator<'_> {
         let mut keys = Vec::new();
         for key in order {
             let sql = self.expr(&key.expr, scope)?;
+            has_operator(sql.kind(), "ordering").at(&key.expr)?;
             keys.push(direction(&sql, key));
         }
         Ok(keys.join(","))
     }
+}
+
+/// `json` has neither: what it says may be said in many ways.
+pub(super) fn has_operator(kind: &Type, what: &str) -> Result<(), Fault> {
+    if *kind != Type::JSON {
+        return Ok(());
+    }
+    Err(Fault::new(
+        SqlState::UNDEFINED_FUNCTION,
+        format!("could not identify an {what} operator for type json"),
+    ))
 }
 
 pub(super) fn output_key(expr: &Expr, outputs: &[Output]) -> Result<Option<Sql>, Fault> {

@@ -5,6 +5,7 @@ use sqlparser::ast::{SetExpr, SetOperator, SetQuantifier, Values};
 
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::scope::{Place, Scope};
+use crate::embedded::dialect::select::has_operator;
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{Fault, Output, operator, quote};
 use crate::error_response::SqlState;
@@ -64,6 +65,9 @@ impl Translator<'_> {
                             .at(&**right)
                         })?,
                     };
+                    if word != "UNION ALL" {
+                        has_operator(&kind, "equality").at(&**right)?;
+                    }
                     let same = l.ty == r.ty;
                     columns.push(Output {
                         name: l.name.clone(),
