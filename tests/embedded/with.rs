@@ -311,3 +311,43 @@ fn parameters_stand_in_all_parts_and_columns_are_told_before() {
         .await;
     });
 }
+
+#[test]
+fn rows_that_wait_are_not_those_of_another_statement() {
+    with_client(&plain(), async |mut client| {
+        check(
+            &client,
+            &[(
+                "create table a(id int primary key, x int); create table b(id int, y int)",
+                "",
+            )],
+        )
+        .await;
+        check(
+            &client,
+            &[(
+                "insert into b select n, n * 10 from generate_series(1, 3) n",
+                "",
+            )],
+        )
+        .await;
+        let transaction = client.transaction().await.unwrap();
+        let insert = "with i as (insert into a select n, n from generate_series(1, 3) n returning id) select id from i";
+        let insert = transaction.prepare(insert).await.unwrap();
+        let update = "update a set x = y from b where a.id = b.id returning a.id, y";
+        let update = transaction.prepare(update).await.unwrap();
+        let ids = async |portal, rows| -> Vec<i32> {
+            let rows = transaction.query_portal(portal, rows).await.unwrap();
+            rows.iter().map(|r| r.get(0)).collect()
+        };
+        let one = transaction.bind(&insert, &[]).await.unwrap();
+        assert_eq!(ids(&one, 1).await, [1]);
+        let two = transaction.bind(&update, &[]).await.unwrap();
+        assert_eq!(ids(&two, 1).await.len(), 1);
+        assert_eq!(ids(&one, 1).await, [2]);
+        assert_eq!(ids(&two, 0).await.len(), 2);
+        assert_eq!(ids(&one, 0).await, [3]);
+        transaction.commit().await.unwrap();
+        check(&client, &[("select sum(x) from a", "60")]).await;
+    });
+}
