@@ -3,8 +3,16 @@
 use crate::embedded::dialect::Fault;
 use crate::error_response::SqlState;
 
+/// `array_isspace`.
+fn blank(c: char) -> bool {
+    c.is_ascii_whitespace() || c == '\u{b}'
+}
+
 /// The elements; `None` is NULL.
 pub(super) fn parse(text: &str) -> Result<Vec<Option<String>>, Fault> {
+    if text.trim_start_matches(blank).starts_with('[') {
+        return Err(Fault::unsupported("an array with bounds of its own"));
+    }
     let malformed = || {
         Fault::new(
             SqlState::INVALID_TEXT_REPRESENTATION,
@@ -12,17 +20,17 @@ pub(super) fn parse(text: &str) -> Result<Vec<Option<String>>, Fault> {
         )
     };
     let body = text
-        .trim()
+        .trim_matches(blank)
         .strip_prefix('{')
         .and_then(|t| t.strip_suffix('}'))
         .ok_or_else(malformed)?;
     let mut items = Vec::new();
-    if body.trim().is_empty() {
+    if body.trim_matches(blank).is_empty() {
         return Ok(items);
     }
     let mut chars = body.chars().peekable();
     loop {
-        while chars.next_if(|c| c.is_ascii_whitespace()).is_some() {}
+        while chars.next_if(|c| blank(*c)).is_some() {}
         let mut item = String::new();
         let quoted = chars.next_if_eq(&'"').is_some();
         loop {
@@ -43,10 +51,10 @@ pub(super) fn parse(text: &str) -> Result<Vec<Option<String>>, Fault> {
             }
         }
         if quoted {
-            while chars.next_if(|c| c.is_ascii_whitespace()).is_some() {}
+            while chars.next_if(|c| blank(*c)).is_some() {}
             items.push(Some(item));
         } else {
-            let item = item.trim_end();
+            let item = item.trim_end_matches(blank);
             if item.is_empty() {
                 return Err(malformed());
             }
@@ -72,9 +80,8 @@ pub(super) fn show(items: &[Option<String>]) -> String {
             Some(item) => {
                 let plain = !item.is_empty()
                     && !item.eq_ignore_ascii_case("null")
-                    && !item.contains(|c: char| {
-                        matches!(c, '{' | '}' | ',' | '"' | '\\') || c.is_ascii_whitespace()
-                    });
+                    && !item
+                        .contains(|c: char| matches!(c, '{' | '}' | ',' | '"' | '\\') || blank(c));
                 if plain {
                     out.push_str(item);
                 } else {
@@ -105,6 +112,7 @@ mod tests {
             "{1,2}",
             "{NULL,\"null\",\"\"}",
             "{\"a \\\" b\",\"\\\\\",ü}",
+            "{\"\u{b}\",\u{85},\u{a0},\u{1c}}",
         ] {
             assert_eq!(show(&parse(text).unwrap()), text);
         }
@@ -113,6 +121,8 @@ mod tests {
         ] {
             assert_eq!(parse(text).unwrap_err().code.as_str(), "22P02", "{text}");
         }
-        assert_eq!(parse("{{1}}").unwrap_err().code.as_str(), "0A000");
+        for text in ["{{1}}", "[0:1]={1,2}"] {
+            assert_eq!(parse(text).unwrap_err().code.as_str(), "0A000", "{text}");
+        }
     }
 }

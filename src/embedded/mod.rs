@@ -62,8 +62,8 @@ pub use thread::{EmbeddedPortal, EmbeddedSession, EmbeddedStatement};
 /// # How values are kept
 ///
 /// Integers, floats and `bytea` as SQLite's own; everything else as text in PostgreSQL's form, so
-/// that `numeric` is exact, and dates and times sort (in UTC, years 1 to 9999). `jsonb` keeps the
-/// order of its keys. Collation is that of `"C"`. A value of an enum is a number that sorts as its
+/// that `numeric` is exact, and dates and times sort (in UTC, years 1 to 9999). Collation is that of
+/// `"C"`. A value of an enum is a number that sorts as its
 /// label does; tables whose names begin with `pgtls_` have the labels, and the sequences.
 ///
 /// # Concurrency
@@ -78,6 +78,15 @@ pub use thread::{EmbeddedPortal, EmbeddedSession, EmbeddedStatement};
 /// committed before its first statement, all of them are serializable, and one that writes after
 /// another has committed gets 40001. `SELECT … FOR UPDATE` takes the writer's place at once.
 /// Advisory locks are shared by the sessions of one `EmbeddedDatabase`.
+///
+/// # What is not as in PostgreSQL
+///
+/// - A serial or identity column that is the primary key counts on from the highest number the
+///   table ever had, one that an INSERT gave included; elsewhere its sequence knows of its own only.
+/// - Sequences are part of their transaction: what is rolled back is drawn again.
+/// - Tables whose names differ in nothing but case cannot be beside each other.
+/// - A regular expression that could match in two ways is refused, since PostgreSQL would prefer
+///   the longest.
 #[derive(Debug)]
 pub struct EmbeddedDatabase {
     opening: Opening,

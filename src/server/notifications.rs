@@ -89,7 +89,10 @@ impl Mailbox {
         let size = size(&letter.channel, &letter.payload);
         waiting.bytes = waiting.bytes.saturating_add(size);
         waiting.letters.push_back(letter);
-        drop(waiting);
+    }
+
+    /// Lets the session look.
+    fn wake(&self) {
         // If it is full, the session is about to look anyway.
         let _ = self.wake.try_send(());
     }
@@ -203,14 +206,19 @@ impl Subscriber {
         if !letters.is_empty() {
             // Under one lock, so that all hear the transactions in the same order.
             let channels = lock(&self.hub.channels);
-            for (channel, payload) in letters {
-                for listener in channels.get(&channel).into_iter().flatten() {
+            let listeners = |channel| channels.get(channel).into_iter().flatten();
+            for (channel, payload) in &letters {
+                for listener in listeners(channel) {
                     listener.put(Notification {
                         process_id: self.process_id,
-                        channel: Arc::clone(&channel),
-                        payload: Arc::clone(&payload),
+                        channel: Arc::clone(channel),
+                        payload: Arc::clone(payload),
                     });
                 }
+            }
+            // Only now, so that those of one transaction go in one piece.
+            for (channel, _) in &letters {
+                listeners(channel).for_each(|listener| listener.wake());
             }
         }
         self.known.clear();

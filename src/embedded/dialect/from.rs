@@ -275,6 +275,10 @@ impl Translator<'_> {
     /// A table that must be there.
     pub(super) fn table(&self, name: &ObjectName) -> Result<std::rc::Rc<Table>, Fault> {
         let (namespace, bare) = object(name)?;
+        // The names that clients give to statements are not told to a database.
+        if bare == "pg_prepared_statements" && namespace.as_deref() != Some("public") {
+            return Err(Fault::unsupported("pg_prepared_statements").at(name));
+        }
         self.schema
             .table(namespace.as_deref(), &bare)?
             .ok_or_else(|| {

@@ -158,10 +158,10 @@ fn escaped(rest: &str) -> Option<(Option<Cow<'_, str>>, &str)> {
     None
 }
 
-/// Appends the binary form (`array_send`).
+/// Appends the binary form (`array_send`), in which the elements' type has its OID.
 pub(super) fn put_binary(
     out: &mut Vec<u8>,
-    element: Element,
+    (element, oid): (Element, u32),
     value: &Value<'_>,
     zone: Option<&TimeZone>,
 ) -> Result<(), ErrorResponse> {
@@ -173,7 +173,7 @@ pub(super) fn put_binary(
     let dimensions = i32::try_from(array.sizes.len()).unwrap_or(0);
     out.extend_from_slice(&dimensions.to_be_bytes());
     out.extend_from_slice(&i32::from(nulls).to_be_bytes());
-    out.extend_from_slice(&element.oid().to_be_bytes());
+    out.extend_from_slice(&oid.to_be_bytes());
     for size in &array.sizes {
         out.extend_from_slice(&size.to_be_bytes());
         out.extend_from_slice(&1_i32.to_be_bytes());
@@ -347,6 +347,37 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_binary_form_names_the_type_of_the_elements() {
+        use crate::server::format::{self, Format, Kind};
+        use postgres_types::Type;
+        let label = Type::new(
+            "mood".into(),
+            70_000,
+            postgres_types::Kind::Enum(vec!["ok".into()]),
+            "public".into(),
+        );
+        let labels = Type::new(
+            "_mood".into(),
+            70_001,
+            postgres_types::Kind::Array(label),
+            "public".into(),
+        );
+        for (array, element) in [
+            (Type::TEXT_ARRAY, 25_u32),
+            (Type::VARCHAR_ARRAY, 1043),
+            (Type::JSON_ARRAY, 114),
+            (Type::INT8_ARRAY, 20),
+            (Type::REGCLASS_ARRAY, 2205),
+            (labels, 70_000),
+        ] {
+            let mut out = Vec::new();
+            let kind = Kind::of(&array);
+            format::put(&mut out, kind, Format::Binary, &"{}".into(), None).unwrap();
+            assert_eq!(out[8..12], element.to_be_bytes(), "{array}");
+        }
+    }
+
+    #[test]
     fn literals_are_read_as_in_postgresql() {
         type Case = (
             &'static str,
@@ -427,7 +458,7 @@ mod tests {
             }
             literal.push('}');
             let mut bytes = Vec::new();
-            put_binary(&mut bytes, Element::Text, &literal.as_str().into(), None).unwrap();
+            put_binary(&mut bytes, (Element::Text, 25), &literal.as_str().into(), None).unwrap();
             prop_assert_eq!(get_binary(Element::Text, &bytes).unwrap(), Value::from(literal));
         }
     }

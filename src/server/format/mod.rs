@@ -36,7 +36,7 @@ impl Format {
 /// writing it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
-    Array(Element),
+    Array(Element, u32),
     Plain(Element),
     /// `int2vector`, `oidvector`: arrays that count from 0, as text without braces.
     Vector(Element),
@@ -193,12 +193,17 @@ impl Kind {
         if matches!(kind.kind(), postgres_types::Kind::Enum(_)) {
             return Self::Plain(Element::Text);
         }
+        if let postgres_types::Kind::Array(element) = kind.kind()
+            && matches!(element.kind(), postgres_types::Kind::Enum(_))
+        {
+            return Self::Array(Element::Text, element.oid());
+        }
         for (plain, array, element, ..) in KINDS {
             if plain == kind {
                 return Self::Plain(*element);
             }
             if array == kind {
-                return Self::Array(*element);
+                return Self::Array(*element, plain.oid());
             }
         }
         Self::Other
@@ -259,7 +264,7 @@ pub(crate) fn put(
         }
         Format::Binary => match kind {
             Kind::Plain(element) => binary::put(out, element, value, zone),
-            Kind::Array(element) => array::put_binary(out, element, value, zone),
+            Kind::Array(element, oid) => array::put_binary(out, (element, oid), value, zone),
             Kind::Vector(element) => array::put_vector(out, element, value),
             Kind::Other => Err(ErrorResponse::error(
                 SqlState::UNDEFINED_FUNCTION,
@@ -308,7 +313,7 @@ pub(crate) fn get_as<'a>(
             text::parse_in(of, text, zone)
         }
         (Format::Binary, Kind::Plain(element)) => binary::get(element, bytes),
-        (Format::Binary, Kind::Array(element)) => array::get_binary(element, bytes),
+        (Format::Binary, Kind::Array(element, _)) => array::get_binary(element, bytes),
         (Format::Binary, Kind::Vector(_) | Kind::Other) => Err(ErrorResponse::error(
             SqlState::UNDEFINED_FUNCTION,
             format!(

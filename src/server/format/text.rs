@@ -167,7 +167,7 @@ pub(crate) fn parse_in<'a>(
 ) -> Result<Value<'a>, ErrorResponse> {
     match kind {
         Kind::Plain(element) => parse_element(element, text, zone),
-        Kind::Array(_) => {
+        Kind::Array(..) => {
             super::array::check(text)?;
             Ok(Value::Text(text.into()))
         }

@@ -7,6 +7,7 @@ use crate::server::copy::{CopyFormat, CopyIn, CopyOut, write};
 use crate::server::database::{DatabaseSession, Portal};
 use crate::server::format::Format;
 use crate::server::protocol::{self, Fault, Frontend};
+use crate::server::rows::Rows;
 use crate::server::session::Core;
 use crate::server::session::run::Running;
 
@@ -14,7 +15,18 @@ use crate::server::session::run::Running;
 #[derive(Debug)]
 pub(super) enum Copy {
     In(Box<Decoder>),
-    Out(CopyFormat),
+    Out {
+        format: CopyFormat,
+        /// What stands before the first row, and in the same message, as PostgreSQL sends it.
+        head: Vec<u8>,
+    },
+}
+
+/// The body of the first message, and the messages behind it.
+fn split_message(messages: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = messages.get(1..)?.split_first_chunk()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    rest.split_at_checked(length.checked_sub(4)?)
 }
 
 fn format_of(format: CopyFormat) -> Format {
@@ -37,16 +49,51 @@ impl<S: DatabaseSession> Core<S> {
         let format = copy.options.format();
         let count = copy.columns.len();
         protocol::put_copy_response(&mut self.out, b'H', format_of(format), count);
-        protocol::put_copy_data(&mut self.out, |out| {
-            write::head(out, &copy.options, &copy.columns);
-        });
-        self.copy = Some(Copy::Out(format));
+        let mut head = Vec::new();
+        write::head(&mut head, &copy.options, &copy.columns);
+        if format != CopyFormat::Binary {
+            // Names of columns are a row of their own.
+            let names = std::mem::take(&mut head);
+            protocol::put_copy_data(&mut self.out, |out| out.extend_from_slice(&names));
+        }
+        self.copy = Some(Copy::Out { format, head });
+    }
+
+    /// Sends rows, the first of them behind what stands before it.
+    pub(super) fn put_rows(&mut self, rows: Rows) {
+        let bytes = rows.into_bytes();
+        let mut rest = bytes.as_slice();
+        if let Some(Copy::Out { head, .. }) = &mut self.copy
+            && !head.is_empty()
+            && let Some((row, more)) = split_message(rest)
+        {
+            let head = std::mem::take(head);
+            // Of both together a message must not become too long.
+            let joined = row.len() < 1 << 30;
+            protocol::put_copy_data(&mut self.out, |out| {
+                out.extend_from_slice(&head);
+                if joined {
+                    out.extend_from_slice(row);
+                }
+            });
+            if joined {
+                rest = more;
+            }
+        }
+        if self.out.is_empty() {
+            self.out = bytes;
+        } else {
+            self.out.extend_from_slice(rest);
+        }
     }
 
     /// The statement is at its end.
     pub(super) fn end_copy(&mut self) {
-        if let Some(Copy::Out(format)) = self.copy.take() {
-            protocol::put_copy_data(&mut self.out, |out| write::tail(out, format));
+        if let Some(Copy::Out { format, head }) = self.copy.take() {
+            protocol::put_copy_data(&mut self.out, |out| {
+                out.extend_from_slice(&head);
+                write::tail(out, format);
+            });
             protocol::put_bare(&mut self.out, b'c');
         }
     }

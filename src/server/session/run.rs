@@ -171,15 +171,6 @@ impl<S: DatabaseSession> Core<S> {
         }
     }
 
-    fn put_rows(&mut self, rows: Rows) {
-        let bytes = rows.into_bytes();
-        if self.out.is_empty() {
-            self.out = bytes;
-        } else {
-            self.out.extend_from_slice(&bytes);
-        }
-    }
-
     fn complete(&mut self, tag: &str) {
         self.end_copy();
         if let Running::Execute(execute) = &self.running {

@@ -83,6 +83,10 @@ fn copy_gives_rows_to_the_client() {
     );
     check(
         &[query("copy out binary 1")],
-        "H d(PGCOPY\\n\\xff\\r\\n|||||||||) d(|\\x02|||\\x04|||\\x01|||\\x03x\\ty) d(\\xff\\xff) c C(COPY 1) Z(I)",
+        "H d(PGCOPY\\n\\xff\\r\\n||||||||||\\x02|||\\x04|||\\x01|||\\x03x\\ty) d(\\xff\\xff) c C(COPY 1) Z(I)",
+    );
+    check(
+        &[query("copy out binary 0")],
+        "H d(PGCOPY\\n\\xff\\r\\n|||||||||\\xff\\xff) c C(COPY 0) Z(I)",
     );
 }
