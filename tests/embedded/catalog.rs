@@ -67,6 +67,39 @@ fn a_table_is_told_in_full() {
     ]);
 }
 
+/// What pgAdmin and DBeaver ask when they come.
+#[test]
+fn tools_are_told_what_they_ask_first() {
+    on_empty(&[
+        ("create table t(id serial primary key)", ""),
+        (
+            "select set_config('bytea_output','hex',false) from pg_show_all_settings() where name = 'bytea_output'",
+            "hex",
+        ),
+        (
+            "select gss_authenticated, encrypted from pg_catalog.pg_stat_gssapi where pid = pg_backend_pid()",
+            "",
+        ),
+        (
+            "select i.indexrelid::regclass, pg_catalog.pg_relation_size(i.indexrelid) >= 0, \
+             pg_catalog.pg_stat_get_numscans(i.indexrelid) from pg_catalog.pg_index i where i.indrelid='t'::regclass",
+            "t_pkey|t|∅",
+        ),
+        (
+            "select sum(xact_commit) from pg_catalog.pg_stat_database",
+            "∅",
+        ),
+        (
+            "select schemaname, relname from pg_stat_user_tables",
+            "public|t",
+        ),
+        (
+            "select tableoid::regclass from pg_class where relname='t'",
+            "pg_class",
+        ),
+    ]);
+}
+
 /// As in PostgreSQL where the extensions are installed already.
 #[test]
 fn extensions_whose_functions_there_are_exist() {

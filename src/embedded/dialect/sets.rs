@@ -42,12 +42,16 @@ pub(super) fn gives_rows(call: &Function) -> bool {
             matches!(
                 name.as_str(),
                 "generate_series" | "generate_subscripts" | "unnest"
-            ) || NONE.iter().any(|f| f.0 == name)
+            ) || name == SETTINGS
+                || NONE.iter().any(|f| f.0 == name)
                 || over_json(&name).is_some()
         }
         Some(_) => false,
     })
 }
+
+/// What `pg_settings` shows.
+const SETTINGS: &str = "pg_show_all_settings";
 
 /// Functions that have nothing to tell here, and their columns: no table is a partition, and
 /// nothing has options or granted privileges.
@@ -208,6 +212,12 @@ impl Translator<'_> {
         }
         if let Some(function) = over_json(&name) {
             return self.rows_of_json(&name, function, arguments, alias);
+        }
+        if name == SETTINGS && arguments.is_empty() {
+            let table = self.schema.table(Some("pg_catalog"), "pg_settings")?;
+            let table = table.ok_or_else(|| undefined(&name, &[]))?;
+            let text = format!("{} AS {}", table.sql, quote(alias));
+            return Ok((text, super::from::relation_of(&table, alias.to_owned())));
         }
         if let Some((_, columns)) = NONE.iter().find(|f| f.0 == name) {
             let nulls = columns.iter().map(|c| format!("NULL AS {}", quote(c.0)));

@@ -25,6 +25,7 @@ pub(super) const FUNCTIONS: &[(&str, &str, char, &str)] = &[
     ("pg_is_wal_replay_paused", "", 'b', "pg_false"),
     ("pg_operator_is_visible", "o", 'b', "pg_true"),
     ("pg_opfamily_is_visible", "o", 'b', "pg_true"),
+    ("pg_stat_get_numscans", "o", 'l', "pg_null"),
     ("pg_ts_config_is_visible", "o", 'b', "pg_true"),
     ("pg_ts_dict_is_visible", "o", 'b', "pg_true"),
     ("pg_ts_parser_is_visible", "o", 'b', "pg_true"),
