@@ -45,12 +45,12 @@ sqlstates! {
     DATETIME_FIELD_OVERFLOW = b"22008";
     /// 22012, division_by_zero.
     DIVISION_BY_ZERO = b"22012";
+    /// 22013, invalid_preceding_or_following_size.
+    INVALID_PRECEDING_OR_FOLLOWING_SIZE = b"22013";
     /// 2201B, invalid_regular_expression.
     INVALID_REGULAR_EXPRESSION = b"2201B";
     /// 22021, character_not_in_repertoire.
     CHARACTER_NOT_IN_REPERTOIRE = b"22021";
-    /// 22013, invalid_preceding_or_following_size.
-    INVALID_PRECEDING_OR_FOLLOWING_SIZE = b"22013";
     /// 22023, invalid_parameter_value.
     INVALID_PARAMETER_VALUE = b"22023";
     /// 22P02, invalid_text_representation.

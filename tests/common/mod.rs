@@ -270,15 +270,10 @@ pub fn pg_dump(server: &Server, options: &[&str]) -> Said {
     let program = PSQL.with_file_name("pg_dump");
     let port = server.port();
     let mut dump = Command::new(program);
-    dump.args(options)
-        .arg(format!(
-            "host=localhost hostaddr=127.0.0.1 port={port} connect_timeout=20 sslmode=require user=postgres"
-        ))
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", "/nonexistent")
-        .env("LC_ALL", "C.UTF-8");
-    let mut said = run(&mut dump);
+    dump.args(options).arg(format!(
+        "host=localhost hostaddr=127.0.0.1 port={port} connect_timeout=20 sslmode=require user=postgres"
+    ));
+    let mut said = run(alone(&mut dump));
     let lines = said.out.lines();
     let kept = lines.filter(|l| !l.starts_with("\\restrict") && !l.starts_with("\\unrestrict"));
     said.out = kept.flat_map(|l| [l, "\n"]).collect();
@@ -289,17 +284,20 @@ pub fn pg_dump(server: &Server, options: &[&str]) -> Said {
 pub fn psql(server: &Server, options: &str, commands: &[&str]) -> Said {
     let port = server.port();
     let mut psql = Command::new(&*PSQL);
-    psql.arg("-X")
-        .arg("-At")
-        .arg(format!(
-            "host=localhost hostaddr=127.0.0.1 port={port} connect_timeout=20 {options}"
-        ))
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("HOME", "/nonexistent")
-        .env("LC_ALL", "C.UTF-8");
+    psql.arg("-X").arg("-At").arg(format!(
+        "host=localhost hostaddr=127.0.0.1 port={port} connect_timeout=20 {options}"
+    ));
     for command in commands {
         psql.arg("-c").arg(command);
     }
-    run(&mut psql)
+    run(alone(&mut psql))
+}
+
+/// With nothing of whoever runs the tests.
+fn alone(program: &mut Command) -> &mut Command {
+    program
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", "/nonexistent")
+        .env("LC_ALL", "C.UTF-8")
 }

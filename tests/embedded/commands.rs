@@ -227,6 +227,7 @@ fn the_rest_is_done_or_refused_by_name() {
         ("create extension plpgsql", "42710"),
         ("create extension if not exists \"postgis\"", "0A000"),
         ("do $$ begin perform 1; end $$", ""),
+        ("select * from pg_prepared_statements", "0A000"),
         ("grant select on t to public", "0A000"),
         (
             "grant all on all tables in schema public to bob with grant option",

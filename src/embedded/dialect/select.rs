@@ -41,6 +41,17 @@ pub(super) fn inner_name(name: &str) -> String {
     }
 }
 
+/// What stands behind LIMIT and OFFSET; `None` if that is `LIMIT n, n`, which is not PostgreSQL's.
+pub(super) fn limit_and_offset(query: &Query) -> Option<(Option<&Expr>, Option<&Expr>)> {
+    match &query.limit_clause {
+        Some(LimitClause::LimitOffset { limit, offset, .. }) => {
+            Some((limit.as_ref(), offset.as_ref().map(|o| &o.value)))
+        }
+        Some(LimitClause::OffsetCommaLimit { .. }) => None,
+        None => Some((None, None)),
+    }
+}
+
 impl Translator<'_> {
     /// A query and its columns.
     pub(super) fn query(
@@ -134,22 +145,10 @@ impl Translator<'_> {
     }
 
     fn limit(&mut self, query: &Query, parent: &Scope<'_>, text: &mut String) -> Result<(), Fault> {
-        let (mut limit, mut offset) = (None, None);
-        match &query.limit_clause {
-            Some(LimitClause::LimitOffset {
-                limit: l,
-                offset: o,
-                ..
-            }) => (limit, offset) = (l.as_ref(), o.as_ref().map(|o| &o.value)),
-            Some(LimitClause::OffsetCommaLimit { .. }) => {
-                return Err(Fault::new(
-                    SqlState::SYNTAX_ERROR,
-                    "LIMIT #,# syntax is not supported",
-                )
-                .with_hint("Use separate LIMIT and OFFSET clauses."));
-            }
-            None => {}
-        }
+        let (mut limit, offset) = limit_and_offset(query).ok_or_else(|| {
+            Fault::new(SqlState::SYNTAX_ERROR, "LIMIT #,# syntax is not supported")
+                .with_hint("Use separate LIMIT and OFFSET clauses.")
+        })?;
         let one = Expr::value(Value::Number("1".into(), false));
         if let Some(fetch) = &query.fetch {
             if fetch.with_ties || fetch.percent {

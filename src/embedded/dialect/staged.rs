@@ -34,6 +34,19 @@ pub(in crate::embedded) struct Stage {
     pub(in crate::embedded) takes: Option<String>,
 }
 
+impl Stage {
+    /// A change of data: its rows are kept if it gives some.
+    pub(super) fn change(sql: String, slot: usize, rows: bool, takes: Option<String>) -> Self {
+        let keeps = if rows { Keeps::All } else { Keeps::Count };
+        Self {
+            sql,
+            slot,
+            keeps,
+            takes,
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(in crate::embedded) enum Keeps {
     All,

@@ -13,7 +13,7 @@ use crate::embedded::dialect::expr::{Grouping, Translator};
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{Scope, fold};
 use crate::embedded::dialect::select::{Cte, CteRows, inner_name};
-use crate::embedded::dialect::staged::{Keeps, Last, Stage, Staged, kept_name};
+use crate::embedded::dialect::staged::{Last, Stage, Staged, kept_name};
 use crate::embedded::dialect::with::{changes, distinct_names, renamed};
 use crate::embedded::dialect::{Fault, Output, Table, quote};
 
@@ -209,16 +209,7 @@ impl Translator<'_> {
             (self.staging.finish(text), Some(columns))
         };
         let slot = self.staging.slot();
-        let keeps = match &columns {
-            Some(_) => Keeps::All,
-            None => Keeps::Count,
-        };
-        stages.push(Stage {
-            sql,
-            slot,
-            keeps,
-            takes,
-        });
+        stages.push(Stage::change(sql, slot, columns.is_some(), takes));
         let read = self.read_parts(parts, &stages);
         if let Some(part) = parts.get_mut(number) {
             (part.stages, part.after) = (stages, read);
@@ -316,16 +307,7 @@ impl Translator<'_> {
                     takes,
                 } if order.last() != Some(&end) => {
                     let slot = self.staging.slot();
-                    let keeps = match &columns {
-                        Some(_) => Keeps::All,
-                        None => Keeps::Count,
-                    };
-                    stages.push(Stage {
-                        sql,
-                        slot,
-                        keeps,
-                        takes,
-                    });
+                    stages.push(Stage::change(sql, slot, columns.is_some(), takes));
                     match columns {
                         None => Last::Count {
                             slots: vec![slot],

@@ -36,6 +36,7 @@ impl Format {
 /// writing it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Kind {
+    /// Of such elements, whose type has this OID.
     Array(Element, u32),
     Plain(Element),
     /// `int2vector`, `oidvector`: arrays that count from 0, as text without braces.

@@ -22,13 +22,6 @@ pub(super) enum Copy {
     },
 }
 
-/// The body of the first message, and the messages behind it.
-fn split_message(messages: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (length, rest) = messages.get(1..)?.split_first_chunk()?;
-    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-    rest.split_at_checked(length.checked_sub(4)?)
-}
-
 fn format_of(format: CopyFormat) -> Format {
     match format {
         CopyFormat::Binary => Format::Binary,
@@ -50,25 +43,27 @@ impl<S: DatabaseSession> Core<S> {
         let count = copy.columns.len();
         protocol::put_copy_response(&mut self.out, b'H', format_of(format), count);
         let mut head = Vec::new();
-        write::head(&mut head, &copy.options, &copy.columns);
-        if format != CopyFormat::Binary {
+        let put = |out: &mut Vec<u8>| write::head(out, &copy.options, &copy.columns);
+        match format {
+            CopyFormat::Binary => put(&mut head),
             // Names of columns are a row of their own.
-            let names = std::mem::take(&mut head);
-            protocol::put_copy_data(&mut self.out, |out| out.extend_from_slice(&names));
+            CopyFormat::Text | CopyFormat::Csv => protocol::put_copy_data(&mut self.out, put),
         }
         self.copy = Some(Copy::Out { format, head });
     }
 
     /// Sends rows, the first of them behind what stands before it.
-    pub(super) fn put_rows(&mut self, rows: Rows) {
-        let bytes = rows.into_bytes();
-        let mut rest = bytes.as_slice();
+    pub(super) fn put_rows(&mut self, mut rows: Rows) {
         if let Some(Copy::Out { head, .. }) = &mut self.copy
             && !head.is_empty()
-            && let Some((row, more)) = split_message(rest)
+            && !rows.is_empty()
         {
             let head = std::mem::take(head);
-            // Of both together a message must not become too long.
+            let rest = rows.split_off(1);
+            let first = std::mem::replace(&mut rows, rest).into_bytes();
+            // A row's message begins with its type and its length.
+            let row = first.get(5..).unwrap_or_default();
+            // Of both together it must not become too long.
             let joined = row.len() < 1 << 30;
             protocol::put_copy_data(&mut self.out, |out| {
                 out.extend_from_slice(&head);
@@ -76,14 +71,15 @@ impl<S: DatabaseSession> Core<S> {
                     out.extend_from_slice(row);
                 }
             });
-            if joined {
-                rest = more;
+            if !joined {
+                self.out.extend_from_slice(&first);
             }
         }
+        let bytes = rows.into_bytes();
         if self.out.is_empty() {
             self.out = bytes;
         } else {
-            self.out.extend_from_slice(rest);
+            self.out.extend_from_slice(&bytes);
         }
     }
 

@@ -363,54 +363,28 @@ impl<'t> Printer<'t> {
                 negated,
                 expr: inner,
                 pattern,
-                escape_char: None,
+                escape_char,
                 any: false,
             } => {
-                let op = if *negated {
-                    B::PGNotLikeMatch
-                } else {
-                    B::PGLikeMatch
+                let (op, word) = match negated {
+                    false => (B::PGLikeMatch, "LIKE"),
+                    true => (B::PGNotLikeMatch, "NOT LIKE"),
                 };
-                self.binary(&op, inner, pattern, &op.to_string())
+                self.like((&op, word), inner, pattern, escape_char.as_deref())
             }
             Expr::ILike {
                 negated,
                 expr: inner,
                 pattern,
-                escape_char: None,
+                escape_char,
                 any: false,
             } => {
-                let op = if *negated {
-                    B::PGNotILikeMatch
-                } else {
-                    B::PGILikeMatch
+                let (op, word) = match negated {
+                    false => (B::PGILikeMatch, "ILIKE"),
+                    true => (B::PGNotILikeMatch, "NOT ILIKE"),
                 };
-                self.binary(&op, inner, pattern, &op.to_string())
+                self.like((&op, word), inner, pattern, escape_char.as_deref())
             }
-            Expr::Like {
-                negated,
-                expr: inner,
-                pattern,
-                escape_char: Some(escape),
-                any: false,
-            } => self.escaped(
-                inner,
-                if *negated { "NOT LIKE" } else { "LIKE" },
-                pattern,
-                Some(escape),
-            ),
-            Expr::ILike {
-                negated,
-                expr: inner,
-                pattern,
-                escape_char: Some(escape),
-                any: false,
-            } => self.escaped(
-                inner,
-                if *negated { "NOT ILIKE" } else { "ILIKE" },
-                pattern,
-                Some(escape),
-            ),
             Expr::SimilarTo {
                 negated,
                 expr: inner,
@@ -565,6 +539,20 @@ impl<'t> Printer<'t> {
             }
         }
         Ok(())
+    }
+
+    /// Without ESCAPE it is shown as its operator.
+    fn like(
+        &mut self,
+        (op, word): (&BinaryOperator, &str),
+        inner: &'t Expr,
+        pattern: &'t Expr,
+        escape: Option<&'t Expr>,
+    ) -> Written {
+        match escape {
+            None => self.binary(op, inner, pattern, &op.to_string()),
+            Some(_) => self.escaped(inner, word, pattern, escape),
+        }
     }
 
     fn escaped(

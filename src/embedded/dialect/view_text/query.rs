@@ -1,14 +1,15 @@
 //! The clauses of a query, each on its line.
 
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, Join, JoinConstraint, JoinOperator, LimitClause, NamedWindowExpr,
-    ObjectName, OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, SetOperator,
-    SetQuantifier, TableAlias, TableFactor, TableWithJoins, Value, Values,
+    Distinct, Expr, GroupByExpr, Join, JoinConstraint, JoinOperator, NamedWindowExpr, ObjectName,
+    OrderByExpr, OrderByKind, Query, Select, SelectItem, SetExpr, SetOperator, SetQuantifier,
+    TableAlias, TableFactor, TableWithJoins, Value, Values,
 };
 
 use crate::embedded::dialect::identifier;
 use crate::embedded::dialect::output_name::output_name;
 use crate::embedded::dialect::scope::{fold, object};
+use crate::embedded::dialect::select::limit_and_offset;
 use crate::embedded::dialect::view_text::trace::Named;
 use crate::embedded::dialect::view_text::{Printer, Unknown, Written, address};
 
@@ -102,16 +103,7 @@ impl<'t> Printer<'t> {
     }
 
     fn limit(&mut self, query: &'t Query) -> Written {
-        let (mut limit, mut offset) = (None, None);
-        match &query.limit_clause {
-            Some(LimitClause::LimitOffset {
-                limit: l,
-                offset: o,
-                ..
-            }) => (limit, offset) = (l.as_ref(), o.as_ref().map(|o| &o.value)),
-            Some(LimitClause::OffsetCommaLimit { .. }) => return Err(Unknown),
-            None => {}
-        }
+        let (limit, offset) = limit_and_offset(query).ok_or(Unknown)?;
         if let Some(offset) = offset {
             self.clause(" OFFSET ", 0);
             self.expr(offset)?;
