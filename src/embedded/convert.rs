@@ -189,19 +189,18 @@ fn single(x: f64) -> Result<f64, Fault> {
     Ok(narrow.into())
 }
 
-/// Holds a text to `varchar(n)` or `char(n)`. Blanks at the end may go; a cast cuts off anything.
+/// Holds a text to `varchar(n)` or `char(n)`, which is filled up with blanks. Blanks at the end may
+/// go; a cast cuts off anything.
 fn length(text: &str, ty: &Ty, cast: bool) -> Result<String, Fault> {
-    let text = if ty.kind == Type::BPCHAR {
-        // Kept without its padding, so that it compares as in PostgreSQL; shown with it.
-        text.trim_end_matches(' ')
-    } else {
-        text
-    };
     let Ok(limit) = usize::try_from(ty.modifier.saturating_sub(4)) else {
         return Ok(text.to_owned());
     };
     let Some((end, _)) = text.char_indices().nth(limit) else {
-        return Ok(text.to_owned());
+        if ty.kind != Type::BPCHAR {
+            return Ok(text.to_owned());
+        }
+        let missing = limit.saturating_sub(text.chars().count());
+        return Ok(format!("{text}{}", " ".repeat(missing)));
     };
     let (kept, rest) = text.split_at(end);
     if cast || rest.chars().all(|c| c == ' ') {
@@ -410,6 +409,10 @@ pub(super) fn cast(
         let text = match (from, value) {
             (&Type::BOOL, ValueRef::Integer(n)) => if n == 0 { "false" } else { "true" }.into(),
             (&Type::INET, ValueRef::Text(text)) => inet::with_length(&utf8(text)),
+            // Another text has no padding.
+            (&Type::BPCHAR, ValueRef::Text(text)) if *target != Type::BPCHAR => {
+                utf8(text).trim_end_matches(' ').to_owned()
+            }
             _ => show(value, from)?,
         };
         return Ok(Value::Text(match *target {

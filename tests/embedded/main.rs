@@ -19,6 +19,7 @@ mod assignments;
 mod backslash;
 mod blocks;
 mod catalog;
+mod chars;
 mod commands;
 #[path = "../common/mod.rs"]
 mod common;

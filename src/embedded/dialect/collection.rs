@@ -185,8 +185,9 @@ impl Translator<'_> {
         if !text(&value) || !text(&pattern) {
             return Err(operator::none("~~", value.kind(), pattern.kind()));
         }
+        // There are operators of char(n) with its padding, and a text beside it.
         let value = self.settle_as(value, &Type::TEXT)?;
-        let pattern = self.settle_as(pattern, &Type::TEXT)?;
+        let pattern = self.implicit(pattern, &Type::TEXT.into())?;
         let escape = match escape {
             Some(escape) => self.expr_of(escape, scope, Type::TEXT)?.text,
             None => "'\\'".into(),

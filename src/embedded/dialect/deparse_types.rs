@@ -93,7 +93,9 @@ fn together(op: &str, a: &Type, b: &Type) -> (Type, Type) {
     }
     if text(a) && text(b) {
         return match (a, b) {
-            (&Type::BPCHAR, &Type::BPCHAR) => own,
+            (&Type::BPCHAR, &Type::BPCHAR | &Type::VARCHAR) | (&Type::VARCHAR, &Type::BPCHAR) => {
+                (Type::BPCHAR, Type::BPCHAR)
+            }
             _ => (Type::TEXT, Type::TEXT),
         };
     }

@@ -29,7 +29,11 @@ pub(super) fn wider(a: &Type, b: &Type) -> Option<Type> {
         return Some(a.clone());
     }
     if is_text(a) && is_text(b) {
-        return Some(Type::TEXT);
+        // varchar becomes char(n) unasked, and blanks at the end count for nothing.
+        return Some(match (a, b) {
+            (&Type::BPCHAR, &Type::VARCHAR) | (&Type::VARCHAR, &Type::BPCHAR) => Type::BPCHAR,
+            _ => Type::TEXT,
+        });
     }
     if is_time(a) && is_time(b) {
         let zoned = *a == Type::TIMESTAMPTZ || *b == Type::TIMESTAMPTZ;
@@ -98,19 +102,7 @@ impl Translator<'_> {
             }
             _ => (left, right),
         };
-        // Beside char(n), which varchar becomes unasked, blanks at the end count for nothing.
-        let blanks = matches!(
-            (left.kind(), right.kind()),
-            (&Type::BPCHAR, &Type::VARCHAR) | (&Type::VARCHAR, &Type::BPCHAR)
-        );
-        let cut = |sql: Sql| Sql {
-            text: match blanks {
-                true => format!("rtrim({},' ')", sql.text),
-                false => sql.text,
-            },
-            ..sql
-        };
-        let (both, _) = self.common_by(vec![cut(left), cut(right)], op, wider)?;
+        let (both, _) = self.common_by(vec![left, right], op, wider)?;
         let [left, right] = both.as_slice() else {
             return Err(Fault::unsupported(op));
         };
@@ -354,8 +346,9 @@ impl Translator<'_> {
         if !is_text(left.kind()) || !is_text(right.kind()) {
             return Err(none(op, left.kind(), right.kind()));
         }
+        // There are operators of char(n) with its padding, and a text beside it.
         let left = self.settle_as(left, &Type::TEXT)?;
-        let right = self.settle_as(right, &Type::TEXT)?;
+        let right = self.implicit(right, &Type::TEXT.into())?;
         let escape = if function.ends_with("like") {
             ",'\\'"
         } else {

@@ -109,6 +109,7 @@ impl Translator<'_> {
             return Err(Fault::unsupported("this clause of a query").at(query));
         }
         // FOR UPDATE and its like need nothing: who writes on old knowledge gets 40001.
+        let recursing = std::mem::take(&mut self.recursing);
         let head = self.with(query, parent)?;
         let mut text = headed_as(query, &head);
         let order: &[OrderByExpr] = match query.order_by.as_ref().map(|o| &o.kind) {
@@ -125,6 +126,7 @@ impl Translator<'_> {
                 columns
             }
             body => {
+                self.recursing = recursing;
                 let (part, columns) = self.set(body, parent)?;
                 let alone = !matches!(body, SetExpr::Values(_) | SetExpr::Query(_));
                 let cut = query.limit_clause.is_some() || query.fetch.is_some();

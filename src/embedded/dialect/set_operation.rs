@@ -8,6 +8,7 @@ use crate::embedded::dialect::scope::{Place, Scope};
 use crate::embedded::dialect::select::has_operator;
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{Fault, Output, operator, quote};
+use crate::embedded::functions::collation;
 use crate::error_response::SqlState;
 
 impl Translator<'_> {
@@ -17,6 +18,7 @@ impl Translator<'_> {
         body: &SetExpr,
         parent: &Scope<'_>,
     ) -> Result<(String, Vec<Output>), Fault> {
+        let recursing = std::mem::take(&mut self.recursing);
         match body {
             SetExpr::Select(select) => self.apart(parent, |this| {
                 this.nest(|this| this.select(select, &[], parent))
@@ -80,7 +82,18 @@ impl Translator<'_> {
                 let plain_right = matches!(**right, SetExpr::Select(_) | SetExpr::Values(_));
                 let left = self.reshape(left_text, &left_columns, &columns, plain_left)?;
                 let right = self.reshape(right_text, &right_columns, &columns, plain_right)?;
-                Ok((format!("{left} {word} {right}"), columns))
+                // Where equal values may look different, PostgreSQL keeps the first and SQLite the last.
+                let differ = columns.iter().any(|c| collation(&c.ty.kind).is_some());
+                let text = match word {
+                    "UNION" if differ && !recursing => {
+                        format!("SELECT DISTINCT * FROM ({left} UNION ALL {right})")
+                    }
+                    "INTERSECT" | "EXCEPT" if differ => {
+                        format!("SELECT DISTINCT * FROM ({left}) {word} {right}")
+                    }
+                    _ => format!("{left} {word} {right}"),
+                };
+                Ok((text, columns))
             }
             SetExpr::Table(table) => {
                 let name = table.to_string();

@@ -139,6 +139,7 @@ impl Translator<'_> {
             columns: columns.clone(),
             rows: CteRows::Query,
         });
+        self.recursing = true;
         let (text, again) = self.query(&item.query, parent)?;
         self.ctes.pop();
         for (first, all) in columns.iter().zip(&again) {

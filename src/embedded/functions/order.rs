@@ -22,6 +22,7 @@ const COLLATIONS: &[(&str, Order)] = &[
     ("pg_jsonb", json_order::compare),
     ("pg_inet", inet::compare),
     ("pg_array_text", |a, b| arrays(a, b, |a, b| a.cmp(b))),
+    ("pg_array_bpchar", |a, b| arrays(a, b, unpadded)),
     ("pg_array_number", |a, b| arrays(a, b, numbers)),
     ("pg_array_interval", |a, b| arrays(a, b, compare_intervals)),
     ("pg_array_jsonb", |a, b| arrays(a, b, json_order::compare)),
@@ -35,13 +36,14 @@ pub(super) fn register(connection: &Connection) -> Result<()> {
     Ok(())
 }
 
-/// The collation that the values of a type are compared by, if it is one of ours.
+/// The collation that the values of a type are compared by, if it is not by their bytes.
 pub(in crate::embedded) fn collation(kind: &Type) -> Option<&'static str> {
     Some(match kind.kind() {
         Kind::Array(element) => match *element {
             Type::INTERVAL => "pg_array_interval",
             Type::JSONB => "pg_array_jsonb",
             Type::INET => "pg_array_inet",
+            Type::BPCHAR => "pg_array_bpchar",
             _ if types::is_number(element) && !types::is_named(element) => "pg_array_number",
             _ => "pg_array_text",
         },
@@ -50,6 +52,8 @@ pub(in crate::embedded) fn collation(kind: &Type) -> Option<&'static str> {
             Type::INTERVAL => "pg_interval",
             Type::JSONB => "pg_jsonb",
             Type::INET => "pg_inet",
+            // SQLite's own, for which blanks at the end are nothing.
+            Type::BPCHAR => "RTRIM",
             _ => return None,
         },
     })
@@ -57,11 +61,18 @@ pub(in crate::embedded) fn collation(kind: &Type) -> Option<&'static str> {
 
 /// The order of two texts that are values of one type.
 pub(super) fn texts(a: &str, b: &str, kind: &Type) -> Ordering {
+    if *kind == Type::BPCHAR {
+        return unpadded(a, b);
+    }
     let ours = collation(kind);
     match COLLATIONS.iter().find(|(name, _)| Some(*name) == ours) {
         Some((_, order)) => order(a, b),
         None => a.cmp(b),
     }
+}
+
+fn unpadded(a: &str, b: &str) -> Ordering {
+    a.trim_end_matches(' ').cmp(b.trim_end_matches(' '))
 }
 
 /// Element by element, then by length; NULL is behind everything.

@@ -100,6 +100,17 @@ impl Translator<'_> {
         ))
     }
 
+    /// In the text form that clients see; as a text, char(n) would lose its padding.
+    pub(in crate::embedded::dialect) fn as_shown(&self, sql: Sql) -> Result<Sql, Fault> {
+        match *sql.kind() {
+            Type::BPCHAR => Ok(Sql {
+                ty: Type::TEXT.into(),
+                ..sql
+            }),
+            _ => self.cast_now(sql, &Type::TEXT.into(), false),
+        }
+    }
+
     pub(in crate::embedded::dialect) fn cast_now(
         &self,
         sql: Sql,

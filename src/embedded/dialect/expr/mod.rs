@@ -93,6 +93,8 @@ pub(super) struct Translator<'s> {
     pub(super) staging: super::staged::Staging,
     /// What names mean, if that is asked for.
     pub(super) trace: Option<Box<Trace>>,
+    /// Whether the UNION that is next is that of a recursive query, whose form SQLite needs.
+    pub(super) recursing: bool,
 }
 
 /// What GROUP BY allows in the query at hand.
@@ -138,6 +140,7 @@ impl<'s> Translator<'s> {
             sets: None,
             staging: super::staged::Staging::default(),
             trace: None,
+            recursing: false,
         }
     }
 

@@ -140,7 +140,7 @@ impl Translator<'_> {
                 return Err(Fault::unsupported(format!("{name}(DISTINCT)")));
             }
             let key = self.settle_as(key.clone(), &Type::TEXT)?;
-            let key = self.cast_now(key, &Type::TEXT.into(), false)?;
+            let key = self.as_shown(key)?;
             let member = self.settle_as(member.clone(), &Type::TEXT)?;
             let oid = member.kind().oid();
             let call = format!(

@@ -63,7 +63,7 @@ impl Translator<'_> {
                 for (i, argument) in all().into_iter().enumerate() {
                     let sql = self.settle_as(argument, &Type::TEXT)?;
                     texts.push(if object && i % 2 == 0 {
-                        self.cast_now(sql, &Type::TEXT.into(), false)?.text
+                        self.as_shown(sql)?.text
                     } else {
                         format!("pg_to_json({},{})", sql.text, sql.kind().oid())
                     });

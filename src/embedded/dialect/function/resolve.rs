@@ -93,7 +93,7 @@ impl Translator<'_> {
                 if *sql.kind() == Type::BOOL {
                     Sql::new(format!("pg_bool_letter({})", sql.text), Type::TEXT)
                 } else {
-                    self.cast_now(sql, &Type::TEXT.into(), false)?
+                    self.as_shown(sql)?
                 }
             } else if *argument.kind() == Type::PG_NODE_TREE {
                 argument

@@ -57,6 +57,10 @@ impl Translator<'_> {
                     .map_or(Type::UNKNOWN, |a| a.kind().clone());
                 Sql::new(kind.oid().to_string(), Type::REGTYPE)
             }
+            ("octet_length", 1) if all().iter().all(|a| *a.kind() == Type::BPCHAR) => {
+                let texts: String = all().into_iter().map(|a| a.text).collect();
+                Sql::new(format!("octet_length({texts})"), Type::INT4)
+            }
             ("num_nulls" | "num_nonnulls", 1..) => {
                 let test = if name == "num_nulls" {
                     "IS NULL"

@@ -832,6 +832,9 @@ fn alike(left: Option<&Type>, right: Option<&Type>) -> (Option<Type>, Option<Typ
                 (&Type::FLOAT4, _) if mixed => return (None, Some(Type::FLOAT8)),
                 (_, &Type::FLOAT4) if mixed => return (Some(Type::FLOAT8), None),
                 (&Type::NAME, _) | (_, &Type::NAME) => None,
+                (&Type::BPCHAR, &Type::VARCHAR) | (&Type::VARCHAR, &Type::BPCHAR) => {
+                    Some(Type::BPCHAR)
+                }
                 _ => operator::wider(&text(l), &text(r)),
             };
             (common.clone(), common)
