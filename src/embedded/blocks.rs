@@ -205,14 +205,17 @@ impl Worker<'_> {
         self.facts.info.context.release(name);
         self.facts.info.locks.release_savepoint(name);
         self.transaction.back_to(name, true);
+        crate::embedded::drawn::released(self.transaction.depth());
         Ok(())
     }
 
     fn back_to_mark(&mut self, name: &str) -> Result<(), ErrorResponse> {
+        let standing = self.standing(self.transaction.before(name));
         self.savepoint_sql("ROLLBACK TO", name)?;
         self.facts.info.context.rollback_to(name);
         self.facts.info.locks.rollback_to(name);
         self.schema.undone();
+        self.restore(&standing);
         self.keep_mark(name)
     }
 

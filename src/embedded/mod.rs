@@ -12,6 +12,7 @@ mod cursor;
 mod datetime;
 mod dialect;
 mod discard;
+mod drawn;
 mod enums;
 mod error;
 mod functions;
@@ -83,7 +84,7 @@ pub use thread::{EmbeddedPortal, EmbeddedSession, EmbeddedStatement};
 ///
 /// - A serial or identity column that is the primary key counts on from the highest number the
 ///   table ever had, one that an INSERT gave included; elsewhere its sequence knows of its own only.
-/// - Sequences are part of their transaction: what is rolled back is drawn again.
+/// - A COPY that fails gives back the numbers of such a column, and an INSERT of several rows may.
 /// - Tables whose names differ in nothing but case cannot be beside each other.
 /// - A regular expression that could match in two ways is refused, since PostgreSQL would prefer
 ///   the longest.

@@ -149,6 +149,9 @@ pub(super) struct Running<'c> {
     rows: Rows,
     tag: &'static str,
     count: u64,
+    connection: &'c Connection,
+    /// The sequence whose numbers it takes unasked.
+    takes: Option<String>,
 }
 
 impl Drop for Running<'_> {
@@ -176,7 +179,14 @@ impl<'c> Running<'c> {
             rows: Rows::new(format),
             tag,
             count: 0,
+            connection,
+            takes: None,
         })
+    }
+
+    /// It takes numbers of this sequence unasked.
+    pub(super) fn takes(&mut self, sequence: Option<String>) {
+        self.takes = sequence;
     }
 
     /// Counts anew, and gives its rows in this format from now on.
@@ -191,6 +201,27 @@ impl<'c> Running<'c> {
 
     /// Gives up to `wanted` rows, or as many as make a full batch; true at the end.
     pub(super) fn fetch(
+        &mut self,
+        wanted: u64,
+        schema: &SqliteSchema<'_>,
+        events: &mut Vec<Event>,
+    ) -> Result<bool, ErrorResponse> {
+        let fetched = self.batch(wanted, schema, events);
+        // SQLite inserts all rows before it gives the first.
+        if let Some(sequence) = &self.takes {
+            match &fetched {
+                Ok(_) if self.count > 0 => {
+                    sequences::note(sequence, self.connection.last_insert_rowid());
+                    self.takes = None;
+                }
+                Ok(_) => {}
+                Err(error) => sequences::passed_over(self.connection, sequence, error),
+            }
+        }
+        fetched
+    }
+
+    fn batch(
         &mut self,
         wanted: u64,
         schema: &SqliteSchema<'_>,

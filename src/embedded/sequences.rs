@@ -11,9 +11,11 @@ use rusqlite::{Connection, OptionalExtension};
 use crate::embedded::dialect::{
     Fault, OWNED, SEQUENCES, Sequence, bare_name, no_sequence, quote, serial_name,
 };
+use crate::embedded::drawn;
 use crate::embedded::error::respond;
 use crate::embedded::functions::fail;
 use crate::embedded::schema::has_table;
+use crate::embedded::violation;
 use crate::error_response::{ErrorResponse, SqlState};
 
 #[derive(Default)]
@@ -88,6 +90,7 @@ pub(super) fn forget() {
 
 /// A statement took numbers of a serial column; this is the last.
 pub(super) fn note(name: &str, value: i64) {
+    drawn::touch(name, false);
     SESSION.with_borrow_mut(|s| {
         s.current.insert(name.to_owned(), value);
         s.last = Some(value);
@@ -95,7 +98,7 @@ pub(super) fn note(name: &str, value: i64) {
 }
 
 /// Lets nobody write between what is read and what is written.
-fn alone<T>(
+pub(super) fn alone<T>(
     connection: &Connection,
     work: impl FnOnce() -> Result<T, ErrorResponse>,
 ) -> Result<T, ErrorResponse> {
@@ -127,6 +130,26 @@ pub(super) fn draw(connection: &Connection, names: &[String]) -> Result<(), Erro
     })?;
     SESSION.with_borrow_mut(|s| s.drawn = drawn);
     Ok(())
+}
+
+/// An INSERT failed that took numbers of a serial column: they stay taken.
+pub(super) fn passed_over(connection: &Connection, name: &str, error: &ErrorResponse) {
+    if !error.code().as_str().starts_with("23") {
+        return;
+    }
+    let rows = violation::take_count();
+    let taken = alone(connection, || {
+        let first = next(connection, name)?;
+        let last = first.saturating_add(rows.saturating_sub(1)).max(first);
+        if let Some(table) = serial(connection, name).map_err(|e| respond(&e, None))? {
+            set_serial(connection, &table, last).map_err(|e| respond(&e, None))?;
+        }
+        Ok(last)
+    });
+    match taken {
+        Ok(value) => note(name, value),
+        Err(error) => tracing::debug!(target: "pgtls::sqlite", ?error, "sequence"),
+    }
 }
 
 /// Whether there is such a sequence, other than those of serial columns.
@@ -306,6 +329,7 @@ fn hand_out(name: &str) -> rusqlite::Result<i64> {
 
 /// A statement begins: it has no numbers yet.
 pub(super) fn begin_statement() {
+    violation::take_count();
     SESSION.with_borrow_mut(|s| {
         s.blocks.clear();
         s.wanted = None;
@@ -399,6 +423,7 @@ pub(super) fn set(
 ) -> Result<(), ErrorResponse> {
     let told = |e: rusqlite::Error| respond(&e, None);
     let name = bare_name(name);
+    drawn::touch(&name, true);
     if there(connection, &name).map_err(told)? {
         let (low, high): (i64, i64) = connection
             .query_row(

@@ -86,6 +86,16 @@ impl Transaction {
         begun.map(|()| true)
     }
 
+    /// How many savepoints stand.
+    pub(super) fn depth(&self) -> usize {
+        self.savepoints.len()
+    }
+
+    /// How many savepoints stand before the last of this name.
+    pub(super) fn before(&self, name: &str) -> Option<usize> {
+        self.savepoints.iter().rposition(|s| s == name)
+    }
+
     pub(super) fn savepoint(&mut self, name: &str) {
         self.savepoints.push(name.to_owned());
     }

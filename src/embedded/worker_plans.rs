@@ -9,7 +9,7 @@ use crate::embedded::error::{respond, respond_to};
 use crate::embedded::portal::{Begun, Copying, Running, bind};
 use crate::embedded::value;
 use crate::embedded::worker::Worker;
-use crate::embedded::{sequences, steps};
+use crate::embedded::{drawn, sequences, steps};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{Column, CopyIn, CopyOut, CopyRows, Event, RowFormat, Scope, SessionCommand};
 
@@ -51,14 +51,23 @@ impl<'c> Worker<'c> {
                     self.begin_implicit()?;
                 }
                 if let Some(columns) = columns {
-                    return self
-                        .rows(sql, parameters, columns, format, tag, events)
-                        .map(Begun::Rows);
+                    let rows = self.rows(sql, parameters, columns, format, tag, events);
+                    return rows.map(|mut running| {
+                        running.takes(takes.clone());
+                        Begun::Rows(running)
+                    });
                 }
-                let count = self.write_drawing(sql, parameters)?;
-                if let Some(sequence) = takes.as_ref().filter(|_| count > 0) {
-                    sequences::note(sequence, self.connection.last_insert_rowid());
+                let written = self.write_drawing(sql, parameters);
+                match (&written, takes) {
+                    (Ok(1..), Some(sequence)) => {
+                        sequences::note(sequence, self.connection.last_insert_rowid());
+                    }
+                    (Err(error), Some(sequence)) => {
+                        sequences::passed_over(self.connection, sequence, error);
+                    }
+                    _ => {}
                 }
+                let count = written?;
                 events.push(Event::Complete(format!("{tag} {count}")));
             }
             Plan::CreateAs { sql, insert } => {
@@ -81,6 +90,12 @@ impl<'c> Worker<'c> {
                 if together || steps.len() > 1 || defines {
                     self.begin_implicit()?;
                 }
+                let open = !self.connection.is_autocommit();
+                let told = |e: rusqlite::Error| respond(&e, None);
+                let before = match open {
+                    true => Some(drawn::all(self.connection).map_err(told)?),
+                    false => None,
+                };
                 for step in steps {
                     while let Err(error) = steps::run(self.connection, &self.schema, step) {
                         if !self.reserve()? {
@@ -88,6 +103,10 @@ impl<'c> Worker<'c> {
                         }
                     }
                     sequences::settle(self.connection)?;
+                }
+                if let Some(before) = before {
+                    let depth = self.transaction.depth();
+                    drawn::defined(self.connection, before, depth).map_err(told)?;
                 }
                 self.end_single(together)?;
                 complete(events, tag);

@@ -2,14 +2,20 @@
 
 use crate::embedded::cursor::Cursor;
 use crate::embedded::dialect::{Plan, quote};
+use crate::embedded::drawn::{self, State};
 use crate::embedded::error::respond;
 use crate::embedded::portal::Source;
+use crate::embedded::sequences;
 use crate::embedded::worker::Worker;
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::Event;
 
 impl Worker<'_> {
     pub(super) fn begin_implicit(&mut self) -> Result<(), ErrorResponse> {
+        if !self.transaction.is_open() {
+            // What was drawn before is committed.
+            drawn::forget();
+        }
         self.transaction
             .begin_implicit(self.connection)
             .map_err(|e| respond(&e, None))
@@ -54,6 +60,10 @@ impl Worker<'_> {
         if matches!(plan, Plan::RollbackTo(_)) {
             self.drop_running();
         }
+        let standing = match plan {
+            Plan::RollbackTo(_) => self.standing(self.transaction.before(name)),
+            _ => Vec::new(),
+        };
         self.connection
             .execute_batch(&format!("{sql} {}", quote(name)))
             .map_err(|e| match e {
@@ -76,6 +86,7 @@ impl Worker<'_> {
                 context.release(name);
                 locks.release_savepoint(name);
                 self.transaction.back_to(name, true);
+                drawn::released(self.transaction.depth());
             }
             _ => {
                 context.rollback_to(name);
@@ -84,6 +95,7 @@ impl Worker<'_> {
                 self.schema.undone();
                 self.transaction.back_to(name, false);
                 self.transaction.failed = false;
+                self.restore(&standing);
             }
         }
         events.push(Event::Complete(tag.into()));
@@ -105,11 +117,28 @@ impl Worker<'_> {
         }
     }
 
+    /// How sequences are to stand behind a rollback: see `drawn`.
+    pub(super) fn standing(&self, depth: Option<usize>) -> Vec<State> {
+        let standing = sequences::settle(self.connection)
+            .and_then(|()| drawn::standing(self.connection, depth).map_err(|e| respond(&e, None)));
+        standing.unwrap_or_else(|error| {
+            tracing::debug!(target: "pgtls::sqlite", ?error, "sequences");
+            Vec::new()
+        })
+    }
+
+    pub(super) fn restore(&self, standing: &[State]) {
+        if let Err(error) = drawn::restore(self.connection, standing) {
+            tracing::debug!(target: "pgtls::sqlite", ?error, "sequences");
+        }
+    }
+
     pub(super) fn end(&mut self, commit: bool) -> Result<(), ErrorResponse> {
         self.drop_running();
         if commit {
             self.close_cursors(|kept| kept.survives(true));
         }
+        let standing = self.standing(None);
         let ended = self.transaction.end(self.connection, commit);
         let committed = commit && ended.is_ok();
         self.close_cursors(|kept| kept.survives(committed));
@@ -127,7 +156,9 @@ impl Worker<'_> {
         self.facts.info.locks.end_transaction();
         if !committed {
             self.schema.undone();
+            self.restore(&standing);
         }
+        drawn::forget();
         ended.map_err(|e| respond(&e, Some(&self.schema)))
     }
 

@@ -168,3 +168,40 @@ fn padding_is_part_of_the_value_and_not_of_the_text() {
         ),
     ]);
 }
+#[test]
+fn the_first_of_equal_values_is_kept() {
+    on_empty(&[
+        ("select 1.0 union select 1.00", "1.0"),
+        ("select 1.00 union select 1.0 order by 1", "1.00"),
+        (
+            "select 1.0 union select 1.00 union all select 1.000 order by 1",
+            "1.0;1.000",
+        ),
+        (
+            "select x from (values (1.00),(1.0),(2.50),(2.5)) v(x) except select 3 order by 1",
+            "1.00;2.50",
+        ),
+        ("select 1.0 intersect select 1.00", "1.0"),
+        (
+            "select distinct x from (values (1.00),(1.0),(2.50),(2.5)) v(x) order by x",
+            "1.00;2.50",
+        ),
+        (
+            "select x, count(*) from (values (1.00),(1.0),(2.5),(2.50)) v(x) group by x order by x",
+            "1.00|2;2.5|2",
+        ),
+        (
+            "select x from (values (2.50),(2.5)) a(x) union (select 1.0 union select 1.00) order by x desc",
+            "2.50;1.0",
+        ),
+        ("select 'ab'::char(4) union select 'ab'::char(2)", "ab  "),
+        (
+            "with recursive r(n) as (select 1.0 union select n + 1 from r where n < 3) select * from r",
+            "1.0;2.0;3.0",
+        ),
+        (
+            "with recursive r(n) as (select 1.0 union select n * 1.0 from r) select * from r",
+            "1.0",
+        ),
+    ]);
+}

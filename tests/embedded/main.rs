@@ -27,6 +27,7 @@ mod concurrency;
 mod cursors;
 mod definitions;
 mod dialect;
+mod drawn;
 mod dump;
 mod enums;
 mod functions;

@@ -7,7 +7,7 @@ mod rows;
 use crate::embedded::dialect::{NOT_NULL_KEY, Table, quote};
 use crate::embedded::schema::SqliteSchema;
 use crate::error_response::{ErrorResponse, SqlState};
-pub(super) use rows::register;
+pub(super) use rows::{register, take_count};
 
 /// The foreign key that a statement violates. `sql` is the statement with its parameters in it; it
 /// was undone when it failed.

@@ -1,7 +1,7 @@
 //! The row that violates a constraint. SQLite does not give it, but tells triggers of it before it
 //! looks. So the statement is run once more with such a trigger, and all is undone.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use rusqlite::functions::FunctionFlags;
 use rusqlite::types::Value;
@@ -28,6 +28,12 @@ const FICKLE: &[&str] = &[
 
 thread_local! {
     static NOTED: RefCell<Option<Vec<Value>>> = const { RefCell::new(None) };
+    static COUNTED: Cell<i64> = const { Cell::new(0) };
+}
+
+/// How many rows came, up to the one that a statement failed for, if that was looked for.
+pub(in crate::embedded) fn take_count() -> i64 {
+    COUNTED.take()
 }
 
 /// The function that the triggers call.
@@ -36,6 +42,7 @@ pub(in crate::embedded) fn register(connection: &Connection) -> Result<()> {
     connection.create_scalar_function("pg_note_row", -1, flags, |context| {
         let row = (0..context.len()).map(|i| context.get(i));
         NOTED.set(Some(row.collect::<Result<_>>()?));
+        COUNTED.set(COUNTED.get().saturating_add(1));
         Ok(0)
     })
 }
@@ -113,6 +120,7 @@ pub(super) fn last(
     message: &str,
 ) -> Option<Vec<Value>> {
     NOTED.set(None);
+    COUNTED.set(0);
     sequences::rewind();
     let run = || {
         connection.execute_batch("SAVEPOINT pgtls_row")?;
@@ -128,8 +136,12 @@ pub(super) fn last(
     };
     let ran = run();
     let noted = NOTED.take();
+    let count = COUNTED.take();
     match ran {
-        Ok(Err(Error::SqliteFailure(_, Some(again)))) if again == message => noted,
+        Ok(Err(Error::SqliteFailure(_, Some(again)))) if again == message => {
+            COUNTED.set(count);
+            noted
+        }
         Ok(Ok(())) => None,
         Ok(Err(error)) | Err(error) => {
             tracing::debug!(target: "pgtls::sqlite", %error, "no row found");
