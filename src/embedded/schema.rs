@@ -9,8 +9,8 @@ use rusqlite::{Connection, MAIN_DB, OptionalExtension, TransactionState};
 use crate::embedded::catalog;
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{
-    ALWAYS, BY_DEFAULT, COMMENTS, Fault, Index, NOT_NULL_KEY, OWNED, PRIMARY_MARK, SEQUENCES,
-    Schema, Sequence, Table, TableColumn, VIEW_TYPES, View, identity_mark, key_name, quote,
+    ALWAYS, BY_DEFAULT, Fault, Index, NOT_NULL_KEY, OWNED, PRIMARY_MARK, SEQUENCES, Schema,
+    Sequence, Table, TableColumn, VIEW_TYPES, View, identity_mark, key_name, quote,
     stands_for_constraint,
 };
 use crate::embedded::enums;
@@ -495,8 +495,8 @@ impl Schema for SqliteSchema<'_> {
         read().map_err(|e| fault(&e))
     }
 
-    fn has_comments(&self) -> Result<bool, Fault> {
-        has_table(self.connection, COMMENTS).map_err(|e| fault(&e))
+    fn keeps(&self, table: &str) -> Result<bool, Fault> {
+        has_table(self.connection, table).map_err(|e| fault(&e))
     }
 
     fn use_catalog(&self) {

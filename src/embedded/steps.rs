@@ -16,6 +16,8 @@ pub(super) fn run(
 ) -> Result<(), ErrorResponse> {
     let told = |e: rusqlite::Error| respond(&e, Some(schema));
     match step {
+        // The client is told.
+        Step::Notice(_) => Ok(()),
         Step::Sql(sql) => connection
             .prepare_cached(sql)
             .and_then(|mut s| s.raw_execute())

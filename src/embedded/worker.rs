@@ -83,6 +83,9 @@ impl<'c> Worker<'c> {
         declared: Vec<Option<Type>>,
     ) -> Result<PreparedStatement, ErrorResponse> {
         let mut script = Script::parse(sql)?;
+        for notice in script.notices.drain(..) {
+            self.facts.info.locks.note(notice);
+        }
         if script.statements.len() > 1 {
             return Err(ErrorResponse::error(
                 SqlState::SYNTAX_ERROR,
@@ -235,8 +238,10 @@ impl<'c> Worker<'c> {
             }
             let begun = match &mut portal.source {
                 Source::Text(sql) => {
+                    let mut script = Script::parse(sql)?;
+                    events.extend(script.notices.drain(..).map(Event::Notice));
                     portal.source = Source::Script {
-                        script: Script::parse(sql)?,
+                        script,
                         next: 0,
                         any: false,
                     };
@@ -254,6 +259,8 @@ impl<'c> Worker<'c> {
                         return Ok(true);
                     };
                     let statement = Arc::clone(statement);
+                    let notices = self.facts.info.locks.take_notices();
+                    events.extend(notices.into_iter().map(Event::Notice));
                     let Some(ast) = &statement.statement else {
                         events.push(Event::Empty);
                         return Ok(true);

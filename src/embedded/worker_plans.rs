@@ -97,6 +97,10 @@ impl<'c> Worker<'c> {
                     false => None,
                 };
                 for step in steps {
+                    if let Step::Notice(text) = step {
+                        events.push(Event::Notice(ErrorResponse::notice(text.clone())));
+                        continue;
+                    }
                     while let Err(error) = steps::run(self.connection, &self.schema, step) {
                         if !self.reserve()? {
                             return Err(error);

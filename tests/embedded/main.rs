@@ -40,6 +40,7 @@ mod records;
 mod schemas;
 mod sequences;
 mod shown;
+mod syntax;
 mod values;
 mod violations;
 mod with;

@@ -240,6 +240,11 @@ impl Locks {
     }
 
     /// What a statement had to say meanwhile.
+    pub(in crate::embedded) fn note(&self, notice: ErrorResponse) {
+        self.own().notices.push(notice);
+    }
+
+    /// What functions and statements that were prepared had to say.
     pub(in crate::embedded) fn take_notices(&self) -> Vec<ErrorResponse> {
         std::mem::take(&mut self.own().notices)
     }

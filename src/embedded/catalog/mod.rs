@@ -17,7 +17,7 @@ mod views;
 
 use rusqlite::Connection;
 
-use crate::embedded::dialect::{COMMENTS, Names, types};
+use crate::embedded::dialect::{COMMENTS, CONSTRAINT_COMMENTS, Names, types};
 use crate::embedded::schema::{SqliteSchema, has_table};
 pub(super) use derived::{find as derived, sequence as sequence_relation};
 pub(super) use system::{Facts, oid_of};
@@ -169,6 +169,17 @@ fn comments(connection: &Connection) -> rusqlite::Result<()> {
                  LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid=c.oid AND a.attname=m.sub \
                  WHERE m.sub='' OR a.attnum IS NOT NULL \
                  UNION ALL SELECT 2200, 2615, 0, comment FROM main.{COMMENTS} WHERE object='' AND sub='public'"
+            ),
+            [],
+        )?;
+    }
+    if has_table(connection, CONSTRAINT_COMMENTS)? {
+        connection.execute(
+            &format!(
+                "INSERT INTO pg_catalog.pg_description(objoid,classoid,objsubid,description) \
+                 SELECT k.oid, 2606, 0, m.comment FROM main.{CONSTRAINT_COMMENTS} m \
+                 JOIN pg_catalog.pg_class c ON c.relname=m.object AND c.oid>={FIRST_OID} \
+                 JOIN pg_catalog.pg_constraint k ON k.conrelid=c.oid AND k.conname=m.sub"
             ),
             [],
         )?;

@@ -9,7 +9,7 @@ use sqlparser::ast::{
 
 use crate::embedded::dialect::alter_constraint::no_constraint;
 use crate::embedded::dialect::ddl::{NewColumn, already, duplicate_column, scope_of};
-use crate::embedded::dialect::definition::{Definition, Step};
+use crate::embedded::dialect::definition::{Definition, Removed, Step};
 use crate::embedded::dialect::dml::own_name;
 use crate::embedded::dialect::expr::{Translator, shorten};
 use crate::embedded::dialect::from::scope_within;
@@ -35,6 +35,11 @@ impl Change {
     pub(super) fn refuse(&mut self, query: String, error: ErrorResponse) {
         let error = Box::new(error);
         self.steps.push(Step::Refuse { query, error });
+    }
+
+    /// Tells that there is nothing to do.
+    pub(super) fn skip(&mut self, notice: String) {
+        self.steps.push(Step::Notice(notice));
     }
 
     pub(super) fn define(&mut self) {
@@ -174,6 +179,8 @@ impl Translator<'_> {
                 change
                     .steps
                     .extend(self.move_comments(&bare, None, Some(&new))?);
+                let constraints = self.move_constraint_comments(&bare, None, Some(&new))?;
+                change.steps.extend(constraints);
                 change.steps.extend(self.move_owned(&bare, None, &new)?);
             }
             A::RenameColumn {
@@ -209,7 +216,10 @@ impl Translator<'_> {
                 for name in column_names {
                     match change.known(name) {
                         Ok(column) => self.drop_column(change, &column, cascade)?,
-                        Err(_) if *if_exists => {}
+                        Err(_) if *if_exists => change.skip(format!(
+                            "column \"{}\" of relation \"{bare}\" does not exist, skipping",
+                            fold(name)
+                        )),
                         Err(fault) => return Err(fault),
                     }
                 }
@@ -222,6 +232,9 @@ impl Translator<'_> {
                 let name = fold(&column_def.name);
                 if change.definition.has_column(&name) {
                     if *if_not_exists {
+                        change.skip(format!(
+                            "column \"{name}\" of relation \"{bare}\" already exists, skipping"
+                        ));
                         return Ok(());
                     }
                     return Err(duplicate_column(&name, &bare));
@@ -246,6 +259,8 @@ impl Translator<'_> {
                     }
                     change.steps.extend(self.renamed_index(&old, &new)?);
                 }
+                let moved = self.move_constraint_comments(&bare, Some(&old), Some(&new))?;
+                change.steps.extend(moved);
             }
             A::AlterColumn { column_name, op } => {
                 let column = change.known(column_name)?;
@@ -269,11 +284,42 @@ impl Translator<'_> {
         operation: &AlterIndexOperation,
     ) -> Result<Plan, Fault> {
         let AlterIndexOperation::RenameIndex { index_name } = operation;
-        let steps = self.renamed_index(&own_name(name)?, &own_name(index_name)?);
+        let (old, new) = (own_name(name)?, own_name(index_name)?);
+        let steps = match self.keyed_by(&old)? {
+            Some(table) => self.renamed_key(&table, &old, &new),
+            None => self.renamed_index(&old, &new),
+        };
         Ok(Plan::Schema {
             steps: steps.at(name)?,
             tag: "ALTER INDEX".into(),
         })
+    }
+
+    /// The table whose primary key is part of its definition and has this name.
+    pub(super) fn keyed_by(&self, name: &str) -> Result<Option<Rc<Table>>, Fault> {
+        for table in self.schema.tables_with(&quote(name))? {
+            let Some(table) = self.schema.table(Some("public"), &table)? else {
+                continue;
+            };
+            let mut definition = Definition::new(&table.definition)?;
+            if definition.remove_constraint(name) == Removed::Fixed {
+                return Ok(Some(table));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The index of such a key goes by the name of its constraint.
+    fn renamed_key(&self, table: &Table, old: &str, new: &str) -> Result<Vec<Step>, Fault> {
+        if self.schema.index_exists(new)? || self.schema.table(None, new)?.is_some() {
+            return Err(already(new));
+        }
+        let mut definition = Definition::new(&table.definition)?;
+        definition.rename_constraint(old, new);
+        let mut steps = vec![define(table, definition.sql())];
+        steps.extend(self.move_comments(old, None, Some(new))?);
+        steps.extend(self.move_constraint_comments(&table.name, Some(old), Some(new))?);
+        Ok(steps)
     }
 
     fn renamed_index(&self, old: &str, new: &str) -> Result<Vec<Step>, Fault> {

@@ -189,6 +189,8 @@ impl Translator<'_> {
         name: &str,
         if_exists: bool,
     ) -> Result<(), Fault> {
+        let forgotten = self.move_constraint_comments(&change.table.name, Some(name), None)?;
+        change.steps.extend(forgotten);
         match change.definition.remove_constraint(name) {
             Removed::Done => {
                 change.define();
@@ -204,6 +206,10 @@ impl Translator<'_> {
         let indexes = self.schema.indexes(&change.table)?;
         let Some(index) = indexes.iter().find(|i| i.constraint && i.name == name) else {
             if if_exists {
+                change.skip(format!(
+                    "constraint \"{name}\" of relation \"{}\" does not exist, skipping",
+                    change.table.name
+                ));
                 return Ok(());
             }
             return Err(no_constraint(name, &change.table.name));

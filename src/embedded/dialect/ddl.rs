@@ -71,12 +71,20 @@ impl Translator<'_> {
         let target = format!("\"{namespace}\".{}", quote(&name));
         if let Some(query) = &create.query {
             let names: Vec<Ident> = create.columns.iter().map(|c| c.name.clone()).collect();
-            return self.create_table_as(&target, &names, query);
+            let plan = self.create_table_as(&target, &names, query)?;
+            return Ok(match &create.with_data {
+                Some(with) if !with.data => empty(plan),
+                _ => plan,
+            });
         }
         let create = &*super::check_name::with_names(create, &name);
         let mut columns = self.new_columns(&create.columns)?;
         if columns.is_empty() {
             return Err(Fault::unsupported("a table without columns").at(&create.name));
+        }
+        if create.columns.iter().all(is_computed) {
+            let what = "a table whose columns are all generated";
+            return Err(Fault::unsupported(what).at(&create.name));
         }
         let scope = scope_of(&name, &columns);
         let key = primary_key(create);
@@ -358,6 +366,31 @@ impl Translator<'_> {
         };
         uniques.0.push((name, columns));
         Ok(())
+    }
+}
+
+/// SQLite wants one column that is not.
+fn is_computed(column: &ColumnDef) -> bool {
+    let mut options = column.options.iter();
+    options.any(|o| {
+        matches!(
+            o.option,
+            ColumnOption::Generated {
+                generation_expr: Some(_),
+                ..
+            }
+        )
+    })
+}
+
+/// WITH NO DATA.
+fn empty(plan: Plan) -> Plan {
+    match plan {
+        Plan::CreateAs { sql, .. } => Plan::Schema {
+            steps: sql.into_iter().map(Step::Sql).collect(),
+            tag: "CREATE TABLE AS".into(),
+        },
+        plan => plan,
     }
 }
 

@@ -45,6 +45,8 @@ pub(in crate::embedded) enum Step {
         query: String,
         error: Box<ErrorResponse>,
     },
+    /// Something to tell.
+    Notice(String),
 }
 
 impl From<String> for Step {

@@ -72,6 +72,7 @@ impl Translator<'_> {
             };
             if there {
                 steps.extend(self.move_comments(&bare, None, None)?);
+                steps.extend(self.move_constraint_comments(&bare, None, None)?);
             } else if if_exists {
                 notices.push(format!("{lower} \"{bare}\" does not exist, skipping"));
             } else {
@@ -89,6 +90,7 @@ impl Translator<'_> {
         if steps.is_empty() {
             return Ok(Plan::Nothing { tag, notices });
         }
+        steps.extend(notices.into_iter().map(Step::Notice));
         Ok(Plan::Schema { steps, tag })
     }
 

@@ -206,6 +206,7 @@ impl Translator<'_> {
                 notices,
             });
         }
+        steps.extend(notices.into_iter().map(Step::Notice));
         Ok(changed(steps, "DROP TYPE"))
     }
 

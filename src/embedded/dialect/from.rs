@@ -3,7 +3,7 @@
 use postgres_types::Type;
 use sqlparser::ast::{
     Expr, Function, FunctionArg, FunctionArgumentList, FunctionArguments, JoinOperator, ObjectName,
-    TableAlias, TableFactor, TableWithJoins,
+    ObjectNamePart, TableAlias, TableFactor, TableWithJoins,
 };
 
 use crate::embedded::catalog;
@@ -108,6 +108,12 @@ impl Translator<'_> {
                 version: None,
                 ..
             } => {
+                if let [ObjectNamePart::Identifier(ident)] = name.0.as_slice()
+                    && ident.quote_style.is_none()
+                    && super::function::is_bare(&fold(ident))
+                {
+                    return self.function_factor(name, &[], false, alias.as_ref(), scope);
+                }
                 let (text, relation) = self.named_table(name, alias.as_ref()).at(name)?;
                 scope.add(relation).at(name)?;
                 Ok(text)

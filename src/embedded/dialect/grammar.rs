@@ -34,6 +34,11 @@ pub(in crate::embedded) enum Own {
     },
     Analyze(Vec<ObjectName>),
     Checkpoint,
+    CommentOnConstraint {
+        name: Ident,
+        table: ObjectName,
+        comment: Option<String>,
+    },
     Cluster(Option<(ObjectName, Option<Ident>)>),
     /// The code, and its language.
     Do(String, Option<Ident>),
@@ -107,101 +112,18 @@ const LIKE: &[&str] = &[
     "STORAGE",
 ];
 
-/// Statements that begin so are refused by name, where the parser does not understand them.
-const REFUSED: &[&str] = &[
-    "ALTER AGGREGATE",
-    "ALTER COLLATION",
-    "ALTER CONVERSION",
-    "ALTER DATABASE",
-    "ALTER DEFAULT PRIVILEGES",
-    "ALTER DOMAIN",
-    "ALTER EVENT TRIGGER",
-    "ALTER EXTENSION",
-    "ALTER FOREIGN",
-    "ALTER FUNCTION",
-    "ALTER GROUP",
-    "ALTER LANGUAGE",
-    "ALTER LARGE OBJECT",
-    "ALTER MATERIALIZED VIEW",
-    "ALTER OPERATOR",
-    "ALTER POLICY",
-    "ALTER PROCEDURE",
-    "ALTER PUBLICATION",
-    "ALTER ROLE",
-    "ALTER ROUTINE",
-    "ALTER RULE",
-    "ALTER SCHEMA",
-    "ALTER SERVER",
-    "ALTER STATISTICS",
-    "ALTER SUBSCRIPTION",
-    "ALTER SYSTEM",
-    "ALTER TABLESPACE",
-    "ALTER TEXT SEARCH",
-    "ALTER TRIGGER",
-    "ALTER USER",
-    "ALTER VIEW",
-    "CALL",
-    "COMMIT PREPARED",
-    "CREATE ACCESS METHOD",
-    "CREATE AGGREGATE",
-    "CREATE CAST",
-    "CREATE COLLATION",
-    "CREATE CONVERSION",
-    "CREATE DATABASE",
-    "CREATE EVENT TRIGGER",
-    "CREATE FOREIGN",
-    "CREATE FUNCTION",
-    "CREATE GROUP",
-    "CREATE LANGUAGE",
-    "CREATE OPERATOR",
-    "CREATE OR REPLACE FUNCTION",
-    "CREATE OR REPLACE PROCEDURE",
-    "CREATE OR REPLACE RULE",
-    "CREATE OR REPLACE TRIGGER",
-    "CREATE POLICY",
-    "CREATE PROCEDURE",
-    "CREATE PUBLICATION",
-    "CREATE ROLE",
-    "CREATE RULE",
-    "CREATE SERVER",
-    "CREATE STATISTICS",
-    "CREATE SUBSCRIPTION",
-    "CREATE TABLESPACE",
-    "CREATE TEXT SEARCH",
-    "CREATE TRANSFORM",
-    "CREATE TRIGGER",
-    "CREATE TYPE",
-    "CREATE USER",
-    "DROP CAST",
-    "DROP OPERATOR",
-    "DROP OWNED",
-    "DROP TEXT SEARCH",
-    "GRANT",
-    "IMPORT FOREIGN SCHEMA",
-    "LOAD",
-    "MERGE",
-    "PREPARE TRANSACTION",
-    "REASSIGN OWNED",
-    "REFRESH MATERIALIZED VIEW",
-    "REVOKE",
-    "ROLLBACK PREPARED",
-    "SECURITY LABEL",
-    "SET ROLE",
-    "SET SESSION AUTHORIZATION",
-];
-
 fn is(token: &Token, word: &str) -> bool {
     matches!(token, Token::Word(Word { value, quote_style: None, .. }) if value.eq_ignore_ascii_case(word))
 }
 
 /// The words are next.
-fn sees(parser: &Parser<'_>, words: &str) -> bool {
+pub(super) fn sees(parser: &Parser<'_>, words: &str) -> bool {
     let mut words = words.split(' ').enumerate();
     words.all(|(n, word)| is(&parser.peek_nth_token_ref(n).token, word))
 }
 
 /// Takes the words, if they are next.
-fn takes(parser: &mut Parser<'_>, words: &str) -> bool {
+pub(super) fn takes(parser: &mut Parser<'_>, words: &str) -> bool {
     let there = sees(parser, words);
     if there {
         for _ in words.split(' ') {
@@ -211,11 +133,11 @@ fn takes(parser: &mut Parser<'_>, words: &str) -> bool {
     there
 }
 
-fn at_end(parser: &Parser<'_>) -> bool {
+pub(super) fn at_end(parser: &Parser<'_>) -> bool {
     matches!(parser.peek_token_ref().token, Token::EOF | Token::SemiColon)
 }
 
-fn unexpected<T>(parser: &Parser<'_>) -> Result<T, ParserError> {
+pub(super) fn unexpected<T>(parser: &Parser<'_>) -> Result<T, ParserError> {
     let token = parser.peek_token_ref().clone();
     parser.expected("the end of the statement", token)
 }
@@ -256,6 +178,8 @@ pub(super) fn own(parser: &mut Parser<'_>) -> Result<Option<Own>, ParserError> {
         vacuum(parser)?
     } else if takes(parser, "CHECKPOINT") {
         Own::Checkpoint
+    } else if takes(parser, "COMMENT ON CONSTRAINT") {
+        comment_on_constraint(parser)?
     } else if takes(parser, "CLUSTER") {
         cluster(parser)?
     } else if takes(parser, "LOCK") {
@@ -271,6 +195,30 @@ pub(super) fn own(parser: &mut Parser<'_>) -> Result<Option<Own>, ParserError> {
     } else {
         return Ok(None);
     }))
+}
+
+fn comment_on_constraint(parser: &mut Parser<'_>) -> Result<Own, ParserError> {
+    let name = parser.parse_identifier()?;
+    if !takes(parser, "ON") {
+        return unexpected(parser);
+    }
+    if sees(parser, "DOMAIN") && !is(&parser.peek_nth_token_ref(1).token, "IS") {
+        skip(parser);
+        return Ok(Own::Refused("COMMENT ON CONSTRAINT … ON DOMAIN".into()));
+    }
+    let table = parser.parse_object_name(false)?;
+    if !takes(parser, "IS") {
+        return unexpected(parser);
+    }
+    let comment = match takes(parser, "NULL") {
+        true => None,
+        false => Some(parser.parse_literal_string()?),
+    };
+    Ok(Own::CommentOnConstraint {
+        name,
+        table,
+        comment,
+    })
 }
 
 /// DO, with the language before the code or behind it.
@@ -311,15 +259,8 @@ fn owner(parser: &mut Parser<'_>) -> Result<Option<Own>, ParserError> {
     })
 }
 
-/// What is refused by name, if it is that.
-pub(super) fn refused(parser: &mut Parser<'_>) -> Option<Own> {
-    let words = REFUSED.iter().find(|words| sees(parser, words))?;
-    skip(parser);
-    Some(Own::Refused((*words).to_owned()))
-}
-
 /// Goes to the end of the statement.
-fn skip(parser: &mut Parser<'_>) {
+pub(super) fn skip(parser: &mut Parser<'_>) {
     while !at_end(parser) {
         parser.advance_token();
     }

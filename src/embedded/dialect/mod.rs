@@ -32,6 +32,7 @@ mod identity;
 mod join;
 mod keywords;
 mod lateral;
+mod lexical;
 mod locking;
 mod merge;
 mod named;
@@ -42,9 +43,12 @@ mod parse;
 mod part;
 mod plan;
 mod plpgsql;
+mod postgres;
 mod records;
 mod references;
+mod refusals;
 mod returning;
+mod row_locks;
 mod schemas;
 mod scope;
 mod select;
@@ -58,6 +62,7 @@ mod spelling;
 mod staged;
 pub(super) mod types;
 mod undo;
+mod untyped;
 mod utility;
 mod view_text;
 mod with;
@@ -71,7 +76,7 @@ use sqlparser::ast::{Ident, Spanned, Statement};
 use sqlparser::tokenizer::Location;
 
 use crate::error_response::{ErrorResponse, SqlState};
-pub(super) use comment::COMMENTS;
+pub(super) use comment::{COMMENTS, CONSTRAINT_COMMENTS};
 pub(super) use copy::Copy;
 pub(super) use create_index::nulls_order;
 pub(super) use ddl::{NOT_NULL_KEY, VIEW_TYPES};
@@ -222,8 +227,8 @@ pub(super) trait Schema {
     /// SQLite's plan for a statement: each row's number, that of the one it belongs to, and its text.
     fn plan_of(&self, sql: &str) -> Result<Vec<(i64, i64, String)>, Fault>;
 
-    /// Whether there are comments on anything.
-    fn has_comments(&self) -> Result<bool, Fault>;
+    /// Whether there is this table of our own.
+    fn keeps(&self, table: &str) -> Result<bool, Fault>;
 
     /// The statement reads `pg_catalog` without naming a table of it.
     fn use_catalog(&self);

@@ -1,12 +1,12 @@
 //! From text to statements.
 
-use sqlparser::dialect::PostgreSqlDialect;
 use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace};
 
-use crate::embedded::dialect::Fault;
 use crate::embedded::dialect::grammar::{self, Parsed};
+use crate::embedded::dialect::postgres::Postgres;
 use crate::embedded::dialect::spelling::spell_out;
+use crate::embedded::dialect::{Fault, lexical, refusals};
 use crate::error_response::{ErrorResponse, SqlState};
 
 /// Tokens in a row without a comma or a parenthesis. They become the depth of the tree, and the
@@ -19,6 +19,8 @@ const MAX_DEPTH: usize = 50;
 #[derive(Debug)]
 pub(in crate::embedded) struct Script {
     pub(in crate::embedded) statements: Vec<Parsed>,
+    /// What is to be told of names that were shortened.
+    pub(in crate::embedded) notices: Vec<ErrorResponse>,
     /// Characters before each line.
     lines: Vec<u64>,
 }
@@ -29,6 +31,7 @@ impl Script {
     pub(in crate::embedded) fn parse(sql: &str) -> Result<Self, ErrorResponse> {
         let mut script = Self {
             statements: Vec::new(),
+            notices: Vec::new(),
             lines: lines(sql),
         };
         match script.read(sql) {
@@ -38,7 +41,7 @@ impl Script {
     }
 
     fn read(&mut self, sql: &str) -> Result<(), Fault> {
-        let dialect = PostgreSqlDialect {};
+        let dialect = Postgres;
         let tokens = Tokenizer::new(&dialect, sql)
             .tokenize_with_location()
             .map_err(|e| {
@@ -56,6 +59,8 @@ impl Script {
                 )
             })?;
         bound(&tokens)?;
+        let mut tokens = tokens;
+        self.notices = lexical::check(&mut tokens)?;
         let tokens = spell_out(tokens);
         let mut parser = Parser::new(&dialect)
             .with_recursion_limit(MAX_DEPTH)
@@ -104,7 +109,8 @@ fn next(parser: &mut Parser<'_>) -> Result<Parsed, ParserError> {
     });
     match known {
         Ok(statement) => Ok(Parsed::Known(Box::new(statement))),
-        Err(error) => match grammar::refused(parser) {
+        Err(ParserError::RecursionLimitExceeded) => Err(ParserError::RecursionLimitExceeded),
+        Err(error) => match refusals::refused(parser, told(&error).and_then(place)) {
             Some(own) => Ok(Parsed::Own(own)),
             None => Err(error),
         },
@@ -164,6 +170,14 @@ fn syntax_error(error: &ParserError, tokens: &[TokenWithSpan]) -> Fault {
         || Fault::new(SqlState::SYNTAX_ERROR, "syntax error at end of input"),
         near,
     )
+}
+
+/// What the parser says.
+fn told(error: &ParserError) -> Option<&str> {
+    match error {
+        ParserError::RecursionLimitExceeded => None,
+        ParserError::TokenizerError(message) | ParserError::ParserError(message) => Some(message),
+    }
 }
 
 /// `… at Line: 1, Column: 8`.

@@ -3,7 +3,7 @@
 use sqlparser::ast::{ObjectName, SchemaName};
 
 use crate::embedded::dialect::alter_sequence::told;
-use crate::embedded::dialect::comment::COMMENTS;
+use crate::embedded::dialect::comment::{COMMENTS, CONSTRAINT_COMMENTS};
 use crate::embedded::dialect::definition::Step;
 use crate::embedded::dialect::dml::own_name;
 use crate::embedded::dialect::drop::drops;
@@ -148,8 +148,10 @@ impl Translator<'_> {
         if self.schema.has_owned()? {
             steps.push(Step::Sql(format!("DELETE FROM main.{OWNED}")));
         }
-        if self.schema.has_comments()? {
-            steps.push(Step::Sql(format!("DELETE FROM main.{COMMENTS}")));
+        for kept in [COMMENTS, CONSTRAINT_COMMENTS] {
+            if self.schema.keeps(kept)? {
+                steps.push(Step::Sql(format!("DELETE FROM main.{kept}")));
+            }
         }
         if !types.is_empty() {
             steps.push(Step::Sql(format!("DELETE FROM main.{}", enums::LABELS)));

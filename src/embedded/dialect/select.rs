@@ -2,8 +2,8 @@
 
 use postgres_types::Type;
 use sqlparser::ast::{
-    Distinct, Expr, GroupByExpr, LimitClause, OrderByExpr, OrderByKind, Query, Select, SelectItem,
-    SelectItemQualifiedWildcardKind, SetExpr, Value,
+    Distinct, Expr, GroupByExpr, LimitClause, OrderByExpr, OrderByKind, OrderBySort, Query, Select,
+    SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Value,
 };
 
 use crate::embedded::dialect::expr::{Sql, Translator};
@@ -11,7 +11,7 @@ use crate::embedded::dialect::output_name::output_name;
 use crate::embedded::dialect::scope::{Place, Relation, Scope, fold, missing_from, object};
 use crate::embedded::dialect::view_text::Named;
 use crate::embedded::dialect::with::headed_as;
-use crate::embedded::dialect::{Fault, Output, grouping_sets, origin, quote};
+use crate::embedded::dialect::{Fault, Output, grouping_sets, origin, quote, row_locks};
 use crate::error_response::SqlState;
 
 /// A query of a WITH clause.
@@ -65,7 +65,9 @@ impl Translator<'_> {
         let now = std::mem::take(&mut self.once_next);
         let once = std::mem::replace(&mut self.once, now);
         let result = self.apart(parent, |this| {
-            this.nest(|this| this.query_body(query, parent))
+            let translated = this.nest(|this| this.query_body(query, parent))?;
+            row_locks::check(query, &this.grouping)?;
+            Ok(translated)
         });
         self.one_row = self.has_one_row(query);
         self.ctes.truncate(ctes);
@@ -119,6 +121,12 @@ impl Translator<'_> {
                 return Err(Fault::unsupported("ORDER BY ALL").at(query));
             }
         };
+        if let Some(key) = order
+            .iter()
+            .find(|k| matches!(k.options.sort, Some(OrderBySort::Using(_))))
+        {
+            return Err(Fault::unsupported("ORDER BY … USING this operator").at(&key.expr));
+        }
         let columns = match &*query.body {
             SetExpr::Select(select) => {
                 let (body, columns) = self.select(select, order, parent)?;
@@ -565,7 +573,6 @@ pub(super) fn output_key(expr: &Expr, outputs: &[Output]) -> Result<Option<Sql>,
 
 /// PostgreSQL puts NULL behind everything, SQLite before.
 pub(super) fn direction(sql: &Sql, key: &OrderByExpr) -> String {
-    use sqlparser::ast::OrderBySort;
     let descending = matches!(key.options.sort, Some(OrderBySort::Desc));
     let nulls_first = key.options.nulls_first.unwrap_or(descending);
     let text = sql.ordered();

@@ -29,6 +29,11 @@ impl Translator<'_> {
             } => self.alter_sequence(name, *if_exists, changes)?,
             Own::Analyze(tables) => self.analyze(tables, "ANALYZE")?,
             Own::Checkpoint => nothing("CHECKPOINT"),
+            Own::CommentOnConstraint {
+                name,
+                table,
+                comment,
+            } => self.comment_on_constraint(name, table, comment.as_deref())?,
             // Rows have their order in SQLite.
             Own::Cluster(what) => {
                 if let Some((table, index)) = what {

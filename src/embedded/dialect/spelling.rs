@@ -1,8 +1,10 @@
 //! What the parser wants to be said that PostgreSQL does not.
 
-use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
+use sqlparser::tokenizer::{Token, TokenWithSpan, Whitespace, Word};
 
 use crate::embedded::dialect::part::spell_parts;
+use crate::embedded::dialect::row_locks::one_each;
+use crate::embedded::dialect::untyped;
 
 /// The setting that SET CONSTRAINTS is written as.
 pub(super) const CONSTRAINTS: &str = "pgtls_constraints";
@@ -10,10 +12,11 @@ pub(super) const CONSTRAINTS: &str = "pgtls_constraints";
 /// `FETCH c` becomes `FETCH NEXT FROM c`, and so on (PostgreSQL docs, "FETCH"), MOVE likewise; SET
 /// CONSTRAINTS becomes a setting; `TABLE t` becomes `SELECT * FROM t`.
 pub(super) fn spell_out(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let tokens = untyped::spell(tokens);
     let tokens = without_key(without_name(without_deferrable(rows_only(tokens))));
-    let tokens = spell_parts(tables(tokens));
+    let tokens = by_direction(one_each(spell_parts(tables(tokens))));
     let starts = |token: &TokenWithSpan| {
-        let words = ["FETCH", "MOVE", "CONSTRAINTS"];
+        let words = ["FETCH", "MOVE", "CONSTRAINTS", "SCHEMA"];
         words.iter().any(|word| is(&token.token, word))
     };
     if !tokens.iter().any(starts) {
@@ -56,7 +59,18 @@ fn set_words(words: Vec<TokenWithSpan>, out: &mut Vec<TokenWithSpan>) {
     let said = |t: &&TokenWithSpan| !matches!(t.token, Token::Whitespace(_) | Token::EOF);
     let first = words.iter().find(said);
     let last = words.iter().rfind(said);
-    if let (Some(first), Some(last)) = (first, last)
+    if let (Some(schema), Some(path)) = (first, last)
+        && is(&schema.token, "SCHEMA")
+        && matches!(path.token, Token::SingleQuotedString(_))
+    {
+        // A search path of one.
+        let span = schema.span;
+        out.extend(
+            [Token::make_keyword("search_path"), Token::Eq]
+                .map(|token| TokenWithSpan { token, span }),
+        );
+        out.push(path.clone());
+    } else if let (Some(first), Some(last)) = (first, last)
         && is(&first.token, "CONSTRAINTS")
         && (is(&last.token, "IMMEDIATE") || is(&last.token, "DEFERRED"))
     {
@@ -129,6 +143,36 @@ fn without_name(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         }
     }
     out
+}
+
+/// `ORDER BY a USING >` becomes `ORDER BY a DESC`.
+fn by_direction(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
+    let mut said: Vec<usize> = Vec::new();
+    for at in 0..tokens.len() {
+        let Some(here) = tokens.get(at) else { break };
+        let word = match &here.token {
+            Token::Whitespace(_) => continue,
+            Token::Gt => "DESC",
+            Token::Lt => "ASC",
+            _ => "",
+        };
+        let before = said.last().copied();
+        let using = before.filter(|at| tokens.get(*at).is_some_and(|t| is(&t.token, "USING")));
+        said.push(at);
+        if let (false, Some(using)) = (word.is_empty(), using) {
+            let kept = [(using, Token::make_keyword(word)), (at, space())];
+            for (at, token) in kept {
+                if let Some(own) = tokens.get_mut(at) {
+                    own.token = token;
+                }
+            }
+        }
+    }
+    tokens
+}
+
+fn space() -> Token {
+    Token::Whitespace(Whitespace::Space)
 }
 
 /// `FOR NO KEY UPDATE` and `FOR KEY SHARE`: what is locked is not rows, so keys are no less.
@@ -232,11 +276,12 @@ fn tables(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     }
     let said = |t: &&TokenWithSpan| !matches!(t.token, Token::Whitespace(_));
     let mut out: Vec<TokenWithSpan> = Vec::with_capacity(tokens.len());
-    let mut inserts = false;
+    let (mut inserts, mut reindexes) = (false, false);
     for (at, token) in tokens.iter().enumerate() {
         let before = out.iter().rev().find(said);
         if before.is_none_or(|t| t.token == Token::SemiColon) && said(&token) {
             inserts = is(&token.token, "INSERT");
+            reindexes = is(&token.token, "REINDEX");
         }
         let query = before.is_none_or(|t| match &t.token {
             Token::SemiColon | Token::LParen | Token::RParen => true,
@@ -256,7 +301,7 @@ fn tables(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         });
         let after = tokens.get(at.saturating_add(1)..).unwrap_or_default();
         let mut after = after.iter().filter(said);
-        if !query || !is(&token.token, "TABLE") || !names_table(&mut after) {
+        if !query || reindexes || !is(&token.token, "TABLE") || !names_table(&mut after) {
             out.push(token.clone());
             continue;
         }

@@ -238,6 +238,14 @@ pub(in crate::embedded) fn named(written: &str) -> Result<Ty, Fault> {
         "\"char\"" => bare,
         _ => bare.trim_matches('"'),
     };
+    if let Some(fields) = bare.strip_prefix("interval ") {
+        return Err(Fault::unsupported(format!("interval {fields}")));
+    }
+    let bare = match bare {
+        "time with time zone" => "timetz",
+        "bit varying" => "varbit",
+        _ => bare,
+    };
     let kind = TYPES
         .iter()
         .find(|(kind, long, _, others)| {
@@ -245,7 +253,7 @@ pub(in crate::embedded) fn named(written: &str) -> Result<Ty, Fault> {
         })
         .map(|(kind, ..)| kind.clone())
         .or_else(|| {
-            (1..=4000)
+            (1..=4600)
                 .filter_map(Type::from_oid)
                 .find(|t| t.name() == bare)
         })
@@ -263,6 +271,9 @@ pub(in crate::embedded) fn named(written: &str) -> Result<Ty, Fault> {
         (&Type::NUMERIC, [precision]) => numeric_modifier(*precision, 0),
         (&Type::NUMERIC, [precision, scale]) => numeric_modifier(*precision, *scale),
         (&Type::TIME | &Type::TIMESTAMP | &Type::TIMESTAMPTZ, [precision]) => *precision,
+        (&Type::INTERVAL, [precision]) => {
+            return Err(Fault::unsupported(format!("interval({precision})")));
+        }
         _ => -1,
     };
     if dimensions == 0 {

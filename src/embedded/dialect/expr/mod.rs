@@ -320,6 +320,12 @@ impl<'s> Translator<'s> {
                 self.cast(sql, &ty).at(expr)
             }
             Expr::Interval(interval) => {
+                if interval.last_field.is_some()
+                    || interval.leading_precision.is_some()
+                    || interval.fractional_seconds_precision.is_some()
+                {
+                    return Err(Fault::unsupported("an interval of these fields").at(expr));
+                }
                 let sql = self.expr(&interval.value, scope)?;
                 let sql = match (&interval.leading_field, sql.open) {
                     (Some(field), Open::Text(text)) => {

@@ -4,6 +4,7 @@ mod aggregate;
 mod arrays;
 mod catalogs;
 mod json;
+mod missing;
 mod named;
 mod numbers;
 mod resolve;

@@ -4,6 +4,7 @@ use postgres_types::Type;
 
 use crate::embedded::dialect::Fault;
 use crate::embedded::dialect::expr::{Sql, Translator};
+use crate::embedded::dialect::function::missing;
 use crate::embedded::dialect::function::table::{FUNCTIONS, letter};
 use crate::embedded::dialect::types::{self, is_integer};
 use crate::error_response::SqlState;
@@ -42,6 +43,12 @@ fn distance(arguments: &[Sql], wanted: &str) -> Option<usize> {
 }
 
 pub(in crate::embedded::dialect) fn undefined(name: &str, arguments: &[Sql]) -> Fault {
+    if missing::is_missing(name) {
+        return Fault::unsupported(format!("the function {name}"));
+    }
+    if matches!(name, "all" | "any" | "some") {
+        return Fault::unsupported(format!("{} here", name.to_uppercase()));
+    }
     let kinds: Vec<String> = arguments
         .iter()
         .map(|a| types::show(a.kind(), -1))
