@@ -91,10 +91,21 @@ pub(crate) fn may_escape(options: &CopyOptions, characters: &[u8]) -> bool {
 }
 
 /// Whether no byte is one of those; most texts have none, so it looks at many at once.
+#[inline]
 fn has_none(text: &[u8], special: impl Fn(u8) -> bool) -> bool {
-    let (chunks, rest) = text.as_chunks::<64>();
     let none = |bytes: &[u8]| !bytes.iter().fold(false, |any, b| any | special(*b));
-    chunks.iter().all(|chunk| none(chunk)) && none(rest)
+    match text.last_chunk::<64>() {
+        Some(last) => text.as_chunks::<64>().0.iter().all(|chunk| none(chunk)) && none(last),
+        None => none(text),
+    }
+}
+
+/// Whether no byte of a text is to be escaped. Few texts have control characters, and to look for
+/// all of them takes half as long.
+fn is_plain(text: &[u8], delimiter: u8, special: impl Fn(u8) -> bool) -> bool {
+    let none = has_none(text, |b| b == b'\\' || b < 0x10)
+        && (delimiter < 0x10 || has_none(text, |b| b == delimiter));
+    none || has_none(text, special)
 }
 
 /// Escapes or quotes what stands from `start` on, where there is need.
@@ -108,7 +119,7 @@ fn escape(out: &mut Vec<u8>, start: usize, options: &CopyOptions, alone: bool) {
         let mistakable = text == options.null.as_bytes() || (alone && text == b"\\.");
         !mistakable && has_none(text, quoted)
     } else {
-        has_none(text, special)
+        is_plain(text, delimiter, special)
     };
     if plain {
         return;
