@@ -9,6 +9,7 @@ use rusqlite::types::{Value, ValueRef};
 use crate::embedded::datetime::{self, Interval};
 use crate::embedded::dialect::Fault;
 use crate::embedded::dialect::types::{self, Storage, Ty, is_integer, is_oid, is_text, storage};
+use crate::embedded::special::Special;
 use crate::embedded::{array, context, enums, inet, number};
 use crate::error_response::SqlState;
 
@@ -119,14 +120,12 @@ pub(super) fn parse(text: &str, ty: &Ty) -> Result<Value, Fault> {
                 "-infinity" | "-inf" => f64::NEG_INFINITY,
                 _ => {
                     let x: f64 = trimmed.parse().map_err(|_| syntax(kind, text))?;
-                    if x.is_infinite() {
-                        return Err(Fault::new(
-                            SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
-                            format!(
-                                "\"{text}\" is out of range for type {}",
-                                types::show(kind, -1)
-                            ),
-                        ));
+                    let x = match *kind {
+                        Type::FLOAT4 => trimmed.parse::<f32>().map_or(x, f64::from),
+                        _ => x,
+                    };
+                    if x.is_infinite() || x == 0.0 && has_digits(trimmed) {
+                        return Err(beyond(text, kind));
                     }
                     x
                 }
@@ -134,13 +133,8 @@ pub(super) fn parse(text: &str, ty: &Ty) -> Result<Value, Fault> {
             Value::Real(if *kind == Type::FLOAT4 { single(x)? } else { x })
         }
         Type::NUMERIC => {
-            let trimmed = text.trim();
-            if trimmed.eq_ignore_ascii_case("nan") {
-                return Ok(Value::Text("NaN".into()));
-            }
-            let unsigned = trimmed.strip_prefix(['+', '-']).unwrap_or(trimmed);
-            if matches!(unsigned.to_ascii_lowercase().as_str(), "infinity" | "inf") {
-                return Err(Fault::unsupported("infinity as a numeric"));
+            if let Some(special) = Special::written(text) {
+                return Ok(Value::Text(special.fit(ty.modifier)?.shown().into()));
             }
             Value::Text(number::show(&number::fit(
                 number::parse(text)?,
@@ -148,7 +142,7 @@ pub(super) fn parse(text: &str, ty: &Ty) -> Result<Value, Fault> {
             )?))
         }
         Type::VARCHAR | Type::BPCHAR => Value::Text(length(text, ty, false)?),
-        Type::CHAR => Value::Text(text.chars().take(1).collect()),
+        Type::CHAR => Value::Text(one_char(text)?),
         Type::BYTEA => Value::Blob(bytes(text)?),
         Type::DATE => Value::Text(datetime::show_date(datetime::parse_date(text)?)),
         Type::TIME => {
@@ -177,9 +171,31 @@ pub(super) fn parse(text: &str, ty: &Ty) -> Result<Value, Fault> {
     })
 }
 
+/// Whether a number is not zero as it is written.
+fn has_digits(text: &str) -> bool {
+    let digits = text.split(['e', 'E']).next().unwrap_or_default();
+    digits.bytes().any(|b| matches!(b, b'1'..=b'9'))
+}
+
+fn beyond(text: &str, kind: &Type) -> Fault {
+    Fault::new(
+        SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
+        format!(
+            "\"{text}\" is out of range for type {}",
+            types::show(kind, -1)
+        ),
+    )
+}
+
 /// The nearest float4.
 fn single(x: f64) -> Result<f64, Fault> {
     let narrow = x as f32;
+    if narrow == 0.0 && x != 0.0 {
+        return Err(Fault::new(
+            SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
+            "value out of range: underflow",
+        ));
+    }
     if narrow.is_infinite() && x.is_finite() {
         return Err(Fault::new(
             SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
@@ -187,6 +203,27 @@ fn single(x: f64) -> Result<f64, Fault> {
         ));
     }
     Ok(narrow.into())
+}
+
+/// The input of `"char"`: the first byte, or one in three octal digits.
+pub(super) fn one_char(text: &str) -> Result<String, Fault> {
+    let byte = match text.as_bytes() {
+        [b'\\', a @ b'0'..=b'3', b @ b'0'..=b'7', c @ b'0'..=b'7'] => {
+            (a - b'0') << 6 | (b - b'0') << 3 | (c - b'0')
+        }
+        bytes => bytes.first().copied().unwrap_or(0),
+    };
+    char_of(byte.cast_signed().into())
+}
+
+/// A `"char"` by its number. Of those that are no characters the order would be another.
+fn char_of(n: i64) -> Result<String, Fault> {
+    match u8::try_from(n) {
+        Ok(0) => Ok(String::new()),
+        Ok(byte @ ..=127) => Ok(char::from(byte).to_string()),
+        _ if i8::try_from(n).is_ok() => Err(Fault::unsupported("a \"char\" beyond ASCII")),
+        _ => Err(number::out_of_range("\"char\"")),
+    }
 }
 
 /// Holds a text to `varchar(n)` or `char(n)`, which is filled up with blanks. Blanks at the end may
@@ -340,6 +377,10 @@ pub(super) fn show_float(x: f64, single: bool) -> String {
 pub(super) fn castable(from: &Type, to: &Type) -> bool {
     use types::{is_number, is_time};
     let json = |k: &Type| matches!(*k, Type::JSON | Type::JSONB);
+    if from != to && (*from == Type::CHAR || *to == Type::CHAR) {
+        let beside = |k: &Type| is_text(k) || *k == Type::INT4;
+        return beside(from) && beside(to);
+    }
     from == to
         || is_text(from)
         || is_text(to)
@@ -417,10 +458,18 @@ pub(super) fn cast(
         };
         return Ok(Value::Text(match *target {
             Type::VARCHAR | Type::BPCHAR => length(&text, to, explicit)?,
-            Type::CHAR => text.chars().take(1).collect(),
+            Type::CHAR => match value {
+                ValueRef::Integer(n) if *from == Type::INT4 => char_of(n)?,
+                _ => one_char(&text)?,
+            },
             Type::NAME => text.chars().take(63).collect(),
             _ => text,
         }));
+    }
+    if *from == Type::CHAR && *target == Type::INT4 {
+        let text = show(value, from)?;
+        let byte = text.bytes().next().unwrap_or(0);
+        return Ok(Value::Integer(byte.into()));
     }
     if is_text(from) {
         return parse(&show(value, from)?, to);
@@ -432,17 +481,12 @@ pub(super) fn cast(
         },
         Storage::Integer => integer(value, from, target),
         Storage::Real => {
-            let x = real(value)?;
-            if x.is_infinite()
-                && let ValueRef::Text(text) = value
+            if let ValueRef::Text(text) = value
                 && *from == Type::NUMERIC
             {
-                let text = String::from_utf8_lossy(text);
-                return Err(Fault::new(
-                    SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
-                    format!("\"{text}\" is out of range for type double precision"),
-                ));
+                return parse(&utf8(text), &to.kind.clone().into());
             }
+            let x = real(value)?;
             Ok(Value::Real(if *target == Type::FLOAT4 {
                 single(x)?
             } else {
@@ -454,6 +498,9 @@ pub(super) fn cast(
                 && std::str::from_utf8(text).is_ok_and(|t| number::is_shown(t, to.modifier))
             {
                 return Ok(owned(value));
+            }
+            if let Some(special) = Special::of(value) {
+                return Ok(Value::Text(special.fit(to.modifier)?.shown().into()));
             }
             let number = match value {
                 // A real has six digits (float4_numeric).
@@ -507,6 +554,9 @@ fn integer(value: ValueRef<'_>, from: &Type, to: &Type) -> Result<Value, Fault> 
             rounded.to_i64().ok_or_else(range)?
         }
         ValueRef::Text(_) if *from == Type::NUMERIC => {
+            if let Some(special) = Special::of(value) {
+                return Err(special.no_integer(&types::show(to, -1)));
+            }
             number::to_i64(&numeric(value)?).ok_or_else(range)?
         }
         _ => return Err(cannot(from, to)),
@@ -543,7 +593,10 @@ pub(super) fn numeric(value: ValueRef<'_>) -> Result<BigDecimal, Fault> {
         ValueRef::Integer(n) => Ok(n.into()),
         // PostgreSQL goes by 15 digits (float8_numeric).
         ValueRef::Real(x) => digits_of(x, 15),
-        ValueRef::Text(b"NaN") => Err(Fault::unsupported("computing with NaN")),
+        ValueRef::Text(b"NaN" | b"Infinity" | b"-Infinity") => {
+            let text = show_kept(value);
+            Err(Fault::unsupported(format!("this computation with {text}")))
+        }
         ValueRef::Text(text) => number::parse(&String::from_utf8_lossy(text)),
         ValueRef::Null | ValueRef::Blob(_) => Err(syntax(&Type::NUMERIC, "")),
     }

@@ -27,6 +27,7 @@ mod portal;
 mod public;
 mod schema;
 mod sequences;
+mod special;
 mod stages;
 mod steps;
 mod thread;

@@ -199,10 +199,13 @@ fn divide(a: &BigDecimal, b: &BigDecimal) -> Result<BigDecimal, Fault> {
     Ok(round(&quotient, scale))
 }
 
-/// The collation `pg_numeric`: by value; what is no number (`NaN`) behind all numbers.
+/// The collation `pg_numeric`: by value; what is no number behind all numbers, but for −∞.
 pub(super) fn compare(a: &str, b: &str) -> Ordering {
     match (a.parse::<BigDecimal>(), b.parse::<BigDecimal>()) {
         (Ok(a), Ok(b)) => a.cmp(&b),
+        _ if a == b => Ordering::Equal,
+        _ if a == "-Infinity" => Ordering::Less,
+        _ if b == "-Infinity" => Ordering::Greater,
         (Ok(_), Err(_)) => Ordering::Less,
         (Err(_), Ok(_)) => Ordering::Greater,
         (Err(_), Err(_)) => a.cmp(b),

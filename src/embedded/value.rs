@@ -10,6 +10,7 @@ use crate::embedded::datetime::{self, EPOCH};
 use crate::embedded::dialect::{Fault, Output, Ty, types};
 use crate::embedded::enums;
 use crate::embedded::number;
+use crate::embedded::special::Special;
 use crate::embedded::{canonical, convert};
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::{Column, Field, Value};
@@ -108,7 +109,9 @@ pub(super) fn of<'v>(raw: ValueRef<'v>, ty: &Ty) -> Result<Value<'v>, Fault> {
         (ValueRef::Text(text), kind) => {
             let text = convert::utf8(text);
             match *kind {
-                Type::NUMERIC if canonical::is_numeric(text.as_bytes()) || text == "NaN" => {
+                Type::NUMERIC
+                    if canonical::is_numeric(text.as_bytes()) || Special::kept(&text).is_some() =>
+                {
                     Value::Numeric(text)
                 }
                 Type::NUMERIC => {
@@ -194,7 +197,10 @@ pub(super) fn kept(value: Value<'static>, kind: &Type) -> Result<Kept, Fault> {
                     "invalid byte sequence for encoding \"UTF8\": 0x00",
                 ));
             }
-            if types::storage(kind) == types::Storage::Text && types::element(kind).is_none() {
+            if *kind == Type::CHAR {
+                Kept::Text(convert::one_char(&text)?)
+            } else if types::storage(kind) == types::Storage::Text && types::element(kind).is_none()
+            {
                 Kept::Text(text.into_owned())
             } else {
                 convert::parse(&text, &kind.clone().into())?
@@ -203,7 +209,7 @@ pub(super) fn kept(value: Value<'static>, kind: &Type) -> Result<Kept, Fault> {
         // PostgreSQL's text form is how they are kept.
         other => match other.to_text() {
             Some(text) if *kind == Type::NUMERIC && number::is_shown(&text, -1) => Kept::Text(text),
-            Some(text) if *kind == Type::NUMERIC && text != "NaN" => {
+            Some(text) if *kind == Type::NUMERIC && Special::kept(&text).is_none() => {
                 Kept::Text(number::show(&number::parse(&text)?))
             }
             Some(text) => Kept::Text(text),

@@ -205,3 +205,64 @@ fn the_first_of_equal_values_is_kept() {
         ),
     ]);
 }
+#[test]
+fn one_byte_is_a_type_of_its_own() {
+    on_empty(&[
+        (
+            "select 65::\"char\", 'a'::\"char\", 'abc'::\"char\", ''::\"char\", 'a'::\"char\"::int, '\\101'::\"char\", '\\101'::text::\"char\", '\\10'::\"char\", '\\\\'::\"char\", 0::\"char\" = ''",
+            "A|a|a||97|A|A|\\|\\|t",
+        ),
+        ("select 128::\"char\"", "22003"),
+        ("select 65::int8::\"char\"", "42846"),
+        ("select 65::int2::\"char\"", "42846"),
+        ("select true::\"char\"", "42846"),
+        ("select 1.5::\"char\"", "42846"),
+        ("select 'a'::\"char\"::bool", "42846"),
+        ("select 'a'::\"char\"::int8", "42846"),
+        (
+            "select 'a'::\"char\" < 'b'::\"char\", 'a'::\"char\" = 'a', 'abc'::text::\"char\", 'a'::\"char\"::text, pg_typeof('a'::\"char\")",
+            "t|t|a|a|\"char\"",
+        ),
+        (
+            "select 'a'::\"char\" = 'a'::text, length('a'::\"char\"), octet_length('a'::\"char\"), 'a'::\"char\" in ('a','b'), 'a'::\"char\"::varchar, 'a'::\"char\"::bpchar, 'a'::\"char\"::char(3), 'ab'::char(3)::\"char\", 'x '::varchar(3)::\"char\"",
+            "t|1|1|t|a|a|a  |a|x",
+        ),
+        (
+            "select ascii('a'::\"char\"), upper('a'::\"char\"), to_json('a'::\"char\"), array['a'::\"char\", 'bc']",
+            "97|A|\"a\"|{a,b}",
+        ),
+        ("create table ch(c \"char\", n int)", ""),
+        ("insert into ch values ('x',1),('yz',2),(null,3),('',4)", ""),
+        ("insert into ch values (65,3)", "42804"),
+        ("insert into ch values (65::\"char\",5)", ""),
+        ("insert into ch select 'text', 6", ""),
+        ("insert into ch select n::text, 7 from ch where n = 2", ""),
+        (
+            "select c, c::int, c::text, c = 'x', (c::int + 1)::\"char\" from ch order by n",
+            "x|120|x|t|y;y|121|y|f|z;∅|∅|∅|∅|∅;|0||f|;A|65|A|f|B;t|116|t|f|u;2|50|2|f|3",
+        ),
+        (
+            "select * from ch order by c, n",
+            "|4;2|7;A|5;t|6;x|1;y|2;∅|3",
+        ),
+        ("select count(*), c from ch group by c order by n", "42803"),
+        ("update ch set c = 'q' where c = 'x' returning c", "q"),
+        (
+            "select n from ch where c = any (array['q','y']::\"char\"[]) order by n",
+            "1;2",
+        ),
+        (
+            "select relkind::int from pg_class where relname = 'ch'",
+            "114",
+        ),
+    ]);
+}
+/// Beyond ASCII their order would be another.
+#[test]
+fn one_byte_is_a_character() {
+    on_empty(&[
+        ("select 'ä'::\"char\"", "0A000"),
+        ("select '\\303'::\"char\"", "0A000"),
+        ("select (-3)::\"char\"", "0A000"),
+    ]);
+}

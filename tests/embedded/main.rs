@@ -34,6 +34,7 @@ mod functions;
 mod grouping;
 mod json;
 mod merge;
+mod numbers;
 mod patterns;
 mod queries;
 mod records;

@@ -522,3 +522,35 @@ fn texts_of_several_types_meet_as_in_postgresql() {
         .await;
     });
 }
+
+#[test]
+fn rows_that_are_missing_are_of_no_table() {
+    on_empty(&[
+        ("create table l(a int)", ""),
+        ("create table r(a int, b int)", ""),
+        ("create table rr(rowid text, a int)", ""),
+        ("insert into l values (1),(2)", ""),
+        ("insert into r values (1,1)", ""),
+        ("insert into rr values ('x', 1)", ""),
+        (
+            "select l.a, r.tableoid is null, r.tableoid::regclass, l.tableoid::regclass from l left join r on l.a=r.a order by 1",
+            "1|f|r|l;2|t|∅|l",
+        ),
+        (
+            "select r.tableoid::regclass, l.tableoid::regclass from r full join l on l.a=r.a order by 1",
+            "r|l;∅|l",
+        ),
+        (
+            "select r.tableoid::regclass from r right join l using (a) order by 1",
+            "r;∅",
+        ),
+        (
+            "select coalesce(rr.tableoid::regclass::text, '-') from l left join rr using (a) order by 1",
+            "-;rr",
+        ),
+        (
+            "select c.relname, i.tableoid::regclass from pg_class c left join pg_index i on i.indrelid = c.oid where relname = 'l'",
+            "l|∅",
+        ),
+    ]);
+}

@@ -38,7 +38,7 @@ fn assignable(from: &Type, to: &Type) -> bool {
     let numbers = types::is_number(from) && types::is_number(to);
     from == to
         || numbers && !(types::is_oid(to) && !types::is_integer(from) && !types::is_oid(from))
-        || types::is_text(to)
+        || types::is_text(to) && (*to != Type::CHAR || types::is_text(from))
         || types::is_time(from) && types::is_time(to)
         || *from == Type::TIMESTAMP && *to == Type::TIME
         || matches!(

@@ -8,6 +8,7 @@ use sqlparser::ast::{
 
 use crate::embedded::catalog;
 use crate::embedded::dialect::expr::Translator;
+use crate::embedded::dialect::returning::row_number;
 use crate::embedded::dialect::scope::{Place, Relation, RelationColumn, Scope, fold, object};
 use crate::embedded::dialect::select::{CteRows, inner_name};
 use crate::embedded::dialect::staged::kept_name;
@@ -45,10 +46,21 @@ fn table_oid(table: &Table) -> Option<RelationColumn> {
         true => catalog::oid_of(&table.name)?,
         false => table.oid.into(),
     };
+    // What is NULL only where a join has no row of it.
+    let there = match table.system {
+        true => table.columns.iter().find(|c| c.name == "oid"),
+        false => None,
+    };
+    let there = match (there, table.system) {
+        (Some(column), _) => column.name.as_str(),
+        (None, true) => table.columns.first()?.name.as_str(),
+        (None, false) => row_number(table).ok()?,
+    };
     Some(RelationColumn {
         system: true,
         not_null: true,
         computed: Some(oid.to_string()),
+        inner: Some(there.to_owned()),
         ..RelationColumn::new(TABLEOID, Type::OID)
     })
 }

@@ -3,9 +3,9 @@
 
 use sqlparser::ast::{Join, JoinConstraint, JoinOperator, TableFactor};
 
-use crate::embedded::dialect::Fault;
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::scope::{Place, Relation, Scope, object};
+use crate::embedded::dialect::{Fault, quote};
 use crate::error_response::SqlState;
 
 /// Which side's rows are all there.
@@ -75,6 +75,12 @@ impl Translator<'_> {
         for relation in scope.relations.get_mut(nullable).into_iter().flatten() {
             for column in &mut relation.columns {
                 column.not_null = false;
+                if let (true, Some(value), Some(there)) =
+                    (column.system, &column.computed, &column.inner)
+                {
+                    let place = format!("{}.{}", quote(&relation.name), quote(there));
+                    column.computed = Some(format!("iif({place} IS NULL,NULL,{value})"));
+                }
             }
         }
         let names = match constraint {

@@ -11,6 +11,7 @@ use rusqlite::{Connection, Result};
 use crate::embedded::dialect::{Fault, types};
 use crate::embedded::functions::text::shown;
 use crate::embedded::functions::{PURE, fail, state};
+use crate::embedded::special::Special;
 use crate::embedded::{array, convert, number};
 
 pub(super) fn register(connection: &Connection) -> Result<()> {
@@ -53,6 +54,8 @@ struct Sum {
 struct Total {
     sum: BigDecimal,
     count: i64,
+    /// How many are −∞, ∞ and no number.
+    specials: [i64; 3],
     /// How many values have how many digits behind the point: a sum has as many as any of them,
     /// where nothing is added to zeros, too.
     scales: BTreeMap<i64, i64>,
@@ -63,6 +66,15 @@ impl Sum {
         let Some(total) = total.filter(|t| t.count > 0) else {
             return Ok(Value::Null);
         };
+        let special = match total.specials {
+            [0, 0, 0] => None,
+            [_, 0, 0] => Some(Special::NegativeInfinity),
+            [0, _, 0] => Some(Special::Infinity),
+            _ => Some(Special::NaN),
+        };
+        if let Some(special) = special {
+            return Ok(Value::Text(special.shown().into()));
+        }
         if !self.average {
             let scale = total.scales.last_key_value().map_or(0, |(scale, _)| *scale);
             let sum = total.sum.with_scale(scale);
@@ -77,6 +89,16 @@ impl Sum {
 fn change(context: &Context<'_>, total: &mut Total, sign: i64) -> Result<()> {
     let value = context.get_raw(0);
     if value == ValueRef::Null {
+        return Ok(());
+    }
+    if let Some(special) = Special::of(value) {
+        let [less, more, none] = &mut total.specials;
+        *match special {
+            Special::NegativeInfinity => less,
+            Special::Infinity => more,
+            Special::NaN => none,
+        } += sign;
+        total.count += sign;
         return Ok(());
     }
     let value = convert::numeric(value).map_err(fail)?;

@@ -8,6 +8,7 @@ use crate::embedded::convert::{numeric, real};
 use crate::embedded::dialect::{Fault, types};
 use crate::embedded::functions::{Table, boolean, integer, kind, text, value};
 use crate::embedded::number;
+use crate::embedded::special::{self, Outcome, Special};
 use crate::error_response::SqlState;
 
 /// PostgreSQL divides by it and multiplies with it, which rounds otherwise than Rust's own.
@@ -17,6 +18,8 @@ pub(super) const FUNCTIONS: Table = &[
     ("pg_abs", 2, |a| match value(a, 0) {
         ValueRef::Integer(n) => fit(n.checked_abs(), &kind(a, 1)),
         ValueRef::Real(x) => Ok(Value::Real(x.abs())),
+        ValueRef::Text(b"-Infinity") => Ok(Value::Text("Infinity".into())),
+        other if Special::of(other).is_some() => Ok(Value::Text(text(a, 0).into_owned())),
         other => Ok(shown(&numeric(other)?.abs())),
     }),
     ("pg_arith", 4, arithmetic),
@@ -31,9 +34,9 @@ pub(super) const FUNCTIONS: Table = &[
         // At both ends it is infinite.
         float(x.atanh())
     }),
-    ("pg_cosh", 1, |a| domain(a, f64::cosh)),
+    ("pg_cosh", 1, |a| float(real(value(a, 0))?.cosh())),
     ("pg_cot", 1, |a| float(1.0 / real(value(a, 0))?.tan())),
-    ("pg_sinh", 1, |a| domain(a, f64::sinh)),
+    ("pg_sinh", 1, |a| float(real(value(a, 0))?.sinh())),
     ("pg_tanh", 1, |a| domain(a, f64::tanh)),
     ("pg_asin", 1, |a| domain(a, f64::asin)),
     ("pg_atan", 1, |a| domain(a, f64::atan)),
@@ -53,7 +56,13 @@ pub(super) const FUNCTIONS: Table = &[
     }),
     ("pg_cos", 1, |a| domain(a, f64::cos)),
     ("pg_degrees", 1, |a| domain(a, |x| x / RADIANS_PER_DEGREE)),
-    ("pg_exp", 1, |a| domain(a, f64::exp)),
+    ("pg_exp", 1, |a| {
+        let x = real(value(a, 0))?;
+        if x.is_finite() && x.exp() == 0.0 {
+            return Err(underflow());
+        }
+        domain(a, f64::exp)
+    }),
     ("pg_false", -1, |_| Ok(boolean(false))),
     ("pg_floor", 2, |a| {
         rounded(a, f64::floor, |n| {
@@ -68,13 +77,22 @@ pub(super) const FUNCTIONS: Table = &[
     ("pg_pi", 0, |_| Ok(Value::Real(std::f64::consts::PI))),
     ("pg_power", 2, |a| {
         let (base, exponent) = (real(value(a, 0))?, real(value(a, 1))?);
-        if base == 0.0 && exponent < 0.0 || base < 0.0 && exponent.fract() != 0.0 {
+        if base == 0.0 && exponent < 0.0 {
             return Err(argument(
                 "a power",
                 "zero raised to a negative power is undefined",
             ));
         }
+        if base < 0.0 && exponent.is_finite() && exponent.fract() != 0.0 {
+            return Err(argument(
+                "a power",
+                "a negative number raised to a non-integer power yields a complex result",
+            ));
+        }
         let power = base.powf(exponent);
+        if power == 0.0 && base != 0.0 && base.is_finite() && exponent.is_finite() {
+            return Err(underflow());
+        }
         if power.is_infinite() && base.is_finite() && exponent.is_finite() {
             return Err(Fault::new(
                 SqlState::NUMERIC_VALUE_OUT_OF_RANGE,
@@ -88,6 +106,9 @@ pub(super) const FUNCTIONS: Table = &[
         rounded(a, f64::round_ties_even, |n| number::round(n, 0))
     }),
     ("pg_round_to", 2, |a| {
+        if let Some(special) = Special::of(value(a, 0)) {
+            return Ok(Value::Text(special.shown().into()));
+        }
         let scale = integer(a, 1).clamp(-1000, 1000);
         let result = number::round(&numeric(value(a, 0))?, scale);
         Ok(shown(&if scale < 0 {
@@ -96,12 +117,14 @@ pub(super) const FUNCTIONS: Table = &[
             result
         }))
     }),
-    ("pg_sign", 2, |a| {
-        rounded(
+    ("pg_sign", 2, |a| match value(a, 0) {
+        ValueRef::Text(b"-Infinity") => Ok(Value::Text("-1".into())),
+        ValueRef::Text(b"Infinity") => Ok(Value::Text("1".into())),
+        _ => rounded(
             a,
             |x| if x == 0.0 { 0.0 } else { x.signum() },
             |n| n.signum(),
-        )
+        ),
     }),
     ("pg_sin", 1, |a| domain(a, f64::sin)),
     ("pg_sqrt", 1, |a| {
@@ -142,6 +165,9 @@ pub(super) const FUNCTIONS: Table = &[
         rounded(a, f64::trunc, |n| number::truncate(n, 0))
     }),
     ("pg_trunc_to", 2, |a| {
+        if let Some(special) = Special::of(value(a, 0)) {
+            return Ok(Value::Text(special.shown().into()));
+        }
         let scale = integer(a, 1).clamp(-1000, 1000);
         let result = number::truncate(&numeric(value(a, 0))?, scale);
         Ok(shown(&if scale < 0 {
@@ -194,6 +220,10 @@ fn argument(what: &str, message: &'static str) -> Fault {
     )
 }
 
+fn underflow() -> Fault {
+    argument("", "value out of range: underflow")
+}
+
 /// SQLite has no NaN: it would become NULL.
 fn float(x: f64) -> Result<Value, Fault> {
     if x.is_nan() {
@@ -231,7 +261,10 @@ fn rounded(
     numbers: fn(&BigDecimal) -> BigDecimal,
 ) -> Result<Value, Fault> {
     match kind(arguments, 1) {
-        Type::NUMERIC => Ok(shown(&numbers(&numeric(value(arguments, 0))?))),
+        Type::NUMERIC => match Special::of(value(arguments, 0)) {
+            Some(special) => Ok(Value::Text(special.shown().into())),
+            None => Ok(shown(&numbers(&numeric(value(arguments, 0))?))),
+        },
         _ => float(floats(real(value(arguments, 0))?)),
     }
 }
@@ -276,6 +309,9 @@ fn arithmetic(arguments: &[ValueRef<'_>]) -> Result<Value, Fault> {
         );
     }
     if kind == Type::NUMERIC {
+        if let Some(result) = with_special(op.into(), a, b)? {
+            return Ok(result);
+        }
         let result = number::compute(op.into(), &numeric(a)?, &numeric(b)?)?;
         return Ok(shown(&result));
     }
@@ -289,14 +325,44 @@ fn arithmetic(arguments: &[ValueRef<'_>]) -> Result<Value, Fault> {
         b'*' => a * b,
         _ => a / b,
     };
-    if result.is_infinite() && a.is_finite() && b.is_finite() {
-        return Err(argument("", "value out of range: overflow"));
-    }
-    float(if kind == Type::FLOAT4 {
+    let result = if kind == Type::FLOAT4 {
         f64::from(result as f32)
     } else {
         result
-    })
+    };
+    if result.is_infinite() && a.is_finite() && b.is_finite() {
+        return Err(argument("", "value out of range: overflow"));
+    }
+    let nothing = match op {
+        b'*' => a == 0.0 || b == 0.0,
+        b'/' => a == 0.0 || b.is_infinite(),
+        _ => true,
+    };
+    if result == 0.0 && !nothing {
+        return Err(underflow());
+    }
+    if result.is_nan() {
+        return Err(Fault::unsupported("NaN"));
+    }
+    Ok(Value::Real(result))
+}
+
+/// An operator of `numeric` with what is no number among its operands.
+fn with_special(op: char, a: ValueRef<'_>, b: ValueRef<'_>) -> Result<Option<Value>, Fault> {
+    if Special::of(a).is_none() && Special::of(b).is_none() {
+        return Ok(None);
+    }
+    let operand = |value| match Special::of(value) {
+        Some(special) => Ok(Ok(special)),
+        None => numeric(value).map(|n| Err(n.cmp(&BigDecimal::zero()))),
+    };
+    Ok(Some(
+        match special::compute(op, operand(a)?, operand(b)?)? {
+            Outcome::Special(special) => Value::Text(special.shown().into()),
+            Outcome::Zero => Value::Text("0".into()),
+            Outcome::First => shown(&numeric(a)?),
+        },
+    ))
 }
 
 /// What LIMIT and OFFSET take: no number below zero.

@@ -10,6 +10,7 @@ use crate::embedded::functions::collection::{items, lower};
 use crate::embedded::functions::text::{MAX_TEXT, kind_of, shown, too_long};
 use crate::embedded::functions::{Strict, Table, integer, state, text, value};
 use crate::embedded::number;
+use crate::embedded::special::Special;
 use crate::error_response::SqlState;
 
 pub(super) const FUNCTIONS: Table = &[
@@ -240,7 +241,7 @@ impl Wanted {
 /// What is the same for equal values.
 pub(super) fn key(text: &str, kind: &Type) -> Result<String, Fault> {
     Ok(match *kind {
-        Type::NUMERIC if text == "NaN" => text.to_owned(),
+        Type::NUMERIC if Special::kept(text).is_some() => text.to_owned(),
         Type::NUMERIC => number::show(&number::parse(text)?.normalized()),
         Type::JSONB => super::json_order::key(text),
         Type::INTERVAL => Interval::parse(text)?.total().to_string(),

@@ -178,6 +178,9 @@ pub(super) fn order(
 ) -> Result<std::cmp::Ordering, Fault> {
     Ok(match (a, b) {
         (ValueRef::Integer(a), ValueRef::Integer(b)) => a.cmp(&b),
+        (ValueRef::Text(a), ValueRef::Text(b)) if *kind == Type::NUMERIC => {
+            crate::embedded::number::compare(&convert::utf8(a), &convert::utf8(b))
+        }
         (a, b) if *kind == Type::NUMERIC => convert::numeric(a)?.cmp(&convert::numeric(b)?),
         (ValueRef::Text(a), ValueRef::Text(b)) => {
             super::order::texts(&convert::utf8(a), &convert::utf8(b), kind)

@@ -9,6 +9,7 @@ use crate::embedded::convert::{numeric, real};
 use crate::embedded::dialect::{Fault, types};
 use crate::embedded::functions::collection::items;
 use crate::embedded::functions::{Table, integer, kind, text, value};
+use crate::embedded::special::Special;
 use crate::embedded::{convert, number, transcendental};
 use crate::error_response::SqlState;
 
@@ -59,12 +60,23 @@ pub(super) const FUNCTIONS: Table = &[
         transcendental::log(&BigDecimal::from(10), &numeric(value(a, 0))?).map(|n| shown(&n))
     }),
     ("pg_exact_ln", 1, |a| {
+        if let Some(special @ (Special::Infinity | Special::NaN)) = Special::of(value(a, 0)) {
+            return Ok(Value::Text(special.shown().into()));
+        }
         transcendental::ln(&numeric(value(a, 0))?).map(|n| shown(&n))
     }),
     ("pg_exact_exp", 1, |a| {
+        match Special::of(value(a, 0)) {
+            Some(Special::NegativeInfinity) => return Ok(Value::Text("0".into())),
+            Some(special) => return Ok(Value::Text(special.shown().into())),
+            None => {}
+        }
         transcendental::exp(&numeric(value(a, 0))?).map(|n| shown(&n))
     }),
     ("pg_exact_sqrt", 1, |a| {
+        if let Some(special @ (Special::Infinity | Special::NaN)) = Special::of(value(a, 0)) {
+            return Ok(Value::Text(special.shown().into()));
+        }
         transcendental::sqrt(&numeric(value(a, 0))?).map(|n| shown(&n))
     }),
     ("pg_exact_power", 2, |a| {
