@@ -9,7 +9,7 @@ use crate::embedded::dialect::expr::Translator;
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{Scope, fold};
 use crate::embedded::dialect::types;
-use crate::embedded::dialect::{Fault, quote, view_text};
+use crate::embedded::dialect::{Fault, deparse, quote};
 use crate::error_response::SqlState;
 
 impl Translator<'_> {
@@ -123,13 +123,13 @@ impl Translator<'_> {
             kinds.push(types::declaration(&settled(&output.ty))?);
         }
         let names: Vec<String> = outputs.iter().map(|o| quote(&o.name)).collect();
-        let shown = view_text::of(self.schema, &create.query, &outputs);
+        let shown = deparse::of(self.schema, &create.query, &outputs);
         steps.push(Step::Sql(format!(
             "CREATE VIEW \"{namespace}\".{}({}) AS {VIEW_TYPES}{}*/ {} {text}",
             quote(&name),
             names.join(","),
             kinds.join(";"),
-            view_text::comment(&shown)
+            deparse::comment(&shown)
         )));
         Ok(Plan::Schema {
             steps,

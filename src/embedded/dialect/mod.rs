@@ -16,7 +16,6 @@ mod create_index;
 mod ddl;
 mod definition;
 mod deparse;
-mod deparse_types;
 mod distinct;
 mod dml;
 mod drop;
@@ -64,7 +63,6 @@ pub(super) mod types;
 mod undo;
 mod untyped;
 mod utility;
-mod view_text;
 mod with;
 mod with_changes;
 
@@ -83,6 +81,7 @@ pub(super) use ddl::{NOT_NULL_KEY, VIEW_TYPES};
 pub(super) use definition::{
     PRIMARY_MARK, Step, UNIQUE_MARK, constraint_name, key_name, stands_for_constraint,
 };
+pub(super) use deparse::{index_text, kept as view_text, qualified, type_name, unqualified};
 pub(super) use function::known_functions;
 pub(super) use grammar::Parsed;
 pub(super) use identity::{ALWAYS, BY_DEFAULT, identity_mark};
@@ -95,7 +94,6 @@ pub(super) use sequence::{OWNED, SEQUENCES, Sequence, bare_name, no_sequence, se
 pub(super) use shown::{expression as shown_expression, identifier, said as shown_mark};
 pub(super) use staged::{Keeps, Last, MAX_COPY, Stage, Staged};
 pub(super) use types::Ty;
-pub(super) use view_text::{index_text, kept as view_text, qualified, type_name, unqualified};
 
 /// Why a statement is refused, and where in the text.
 #[derive(Clone, Debug)]
@@ -379,7 +377,7 @@ fn translate_known(
 
 /// A query in SQLite's words, whose names are those of the system.
 pub(super) fn query_text(schema: &dyn Schema, text: &str) -> Option<String> {
-    let query = view_text::parsed(text)?;
+    let query = deparse::parsed(text)?;
     let mut translator = expr::Translator::new(schema, &[]);
     let translated = translator.query(&query, &scope::Scope::default());
     debug_assert!(translated.is_ok(), "{text}: {translated:?}");

@@ -6,10 +6,10 @@ use sqlparser::ast::{
     SelectItem, SelectItemQualifiedWildcardKind, SetExpr, Value,
 };
 
+use crate::embedded::dialect::deparse::Named;
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::output_name::output_name;
 use crate::embedded::dialect::scope::{Place, Relation, Scope, fold, missing_from, object};
-use crate::embedded::dialect::view_text::Named;
 use crate::embedded::dialect::with::headed_as;
 use crate::embedded::dialect::{Fault, Output, grouping_sets, origin, quote, row_locks};
 use crate::error_response::SqlState;

@@ -5,12 +5,11 @@ use sqlparser::ast::{Expr, FunctionArg, FunctionArgExpr, FunctionArguments, Unar
 use sqlparser::dialect::{PostgreSqlDialect, SQLiteDialect};
 use sqlparser::parser::Parser;
 
-use crate::embedded::dialect::deparse::Deparser;
 use crate::embedded::dialect::from::scope_within;
 use crate::embedded::dialect::scope::Scope;
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::undo::Undo;
-use crate::embedded::dialect::{Schema, Table, literal, quote};
+use crate::embedded::dialect::{Schema, Table, deparse, literal, quote};
 use crate::embedded::enums;
 
 /// What the name of a DEFAULT's constraint begins with: behind it stands the default as it is shown.
@@ -31,13 +30,9 @@ pub(in crate::embedded) fn said(constraint: &str) -> Option<&str> {
 pub(super) fn written(expr: &Expr, ty: &Ty, schema: &dyn Schema) -> Option<String> {
     // These follow their type and their sequence when those get other names.
     let follows = enums::is_enum(&ty.kind) || expr.to_string().to_lowercase().contains("nextval");
-    let scope = Scope::default();
-    let deparser = Deparser {
-        schema,
-        scope: &scope,
-    };
-    let shown = deparser.default(expr, ty).filter(|_| !follows);
-    shown.filter(|text| !text.contains('\0'))
+    let shown = deparse::expression(schema, &Scope::default(), expr, &ty.kind);
+    let (text, _) = shown.filter(|_| !follows)?;
+    (!text.contains('\0')).then_some(text)
 }
 
 fn parse(sql: &str) -> Option<Expr> {
@@ -181,11 +176,7 @@ fn shown(sql: &str, table: &Table, schema: &dyn Schema) -> Option<(String, Type)
     let text = undo.node(&parse(sql)?)?;
     let parser = Parser::new(&PostgreSqlDialect {}).try_with_sql(&text).ok();
     let expr = parser?.parse_expr().ok()?;
-    let deparser = Deparser {
-        schema,
-        scope: &scope,
-    };
-    deparser.expression(&expr)
+    deparse::expression(schema, &scope, &expr, &Type::TEXT)
 }
 
 /// Quoted where it must be.

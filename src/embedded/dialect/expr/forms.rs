@@ -1,11 +1,46 @@
 //! Functions that have a grammar of their own: `EXTRACT(… FROM …)`, `TRIM(… FROM …)` and the like.
 
 use postgres_types::Type;
-use sqlparser::ast::{CeilFloorKind, DateTimeField, Expr, TrimWhereField};
+use sqlparser::ast::{
+    BinaryOperator, CeilFloorKind, DateTimeField, Expr, FunctionArg, FunctionArgExpr,
+    FunctionArguments, TrimWhereField,
+};
 
 use crate::embedded::dialect::expr::{Sql, Translator, shorten};
 use crate::embedded::dialect::scope::{Place, Scope};
 use crate::embedded::dialect::{Fault, literal, types};
+
+/// `~ similar_to_escape(…)` and `~~ like_escape(…)`, which PostgreSQL shows SIMILAR TO and LIKE …
+/// ESCAPE as: the function that does it here, whether it is negated, and the arguments.
+pub(super) fn escaped<'e>(
+    op: &BinaryOperator,
+    right: &'e Expr,
+) -> Option<(&'static str, bool, &'e [FunctionArg])> {
+    let Expr::Function(call) = right else {
+        return None;
+    };
+    let FunctionArguments::List(list) = &call.args else {
+        return None;
+    };
+    use BinaryOperator as B;
+    let (function, negated) = match (call.name.to_string().as_str(), list.args.len(), op) {
+        ("similar_to_escape", 1, B::PGRegexMatch) => ("pg_similar", false),
+        ("similar_to_escape", 1, B::PGRegexNotMatch) => ("pg_similar", true),
+        ("like_escape", 2, B::PGLikeMatch) => ("pg_like", false),
+        ("like_escape", 2, B::PGNotLikeMatch) => ("pg_like", true),
+        ("like_escape", 2, B::PGILikeMatch) => ("pg_ilike", false),
+        ("like_escape", 2, B::PGNotILikeMatch) => ("pg_ilike", true),
+        _ => return None,
+    };
+    Some((function, negated, &list.args))
+}
+
+pub(super) fn positional(argument: &FunctionArg) -> Option<&Expr> {
+    match argument {
+        FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+        _ => None,
+    }
+}
 
 impl Translator<'_> {
     /// What a clock in a time zone shows, or when it shows that.

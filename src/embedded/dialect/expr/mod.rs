@@ -12,9 +12,9 @@ use sqlparser::ast::{
     BinaryOperator, Expr, Ident, Query, SelectItem, SetExpr, UnaryOperator, Value,
 };
 
+use crate::embedded::dialect::deparse::{Named, Trace};
 use crate::embedded::dialect::scope::{Place, Relation, Scope, fold, object};
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::view_text::{Named, Trace};
 use crate::embedded::dialect::{Fault, Schema};
 use crate::embedded::functions::collation;
 use crate::error_response::SqlState;
@@ -271,6 +271,14 @@ impl<'s> Translator<'s> {
                 }
                 if let (Expr::Tuple(left), Expr::Tuple(right)) = (&**left, &**right) {
                     return self.rows(left, op, right, scope).at(expr);
+                }
+                if let Some((function, negated, [pattern, rest @ ..])) = forms::escaped(op, right)
+                    && let Some(pattern) = forms::positional(pattern)
+                {
+                    let escape = rest.first().and_then(forms::positional);
+                    return self
+                        .like(function, negated, left, pattern, escape, scope)
+                        .at(expr);
                 }
                 let left = self.expr(left, scope)?;
                 let right = self.expr(right, scope)?;

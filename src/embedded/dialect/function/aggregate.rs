@@ -325,7 +325,7 @@ pub(super) fn is_ordered_set(name: &str) -> bool {
     matches!(name, "mode" | "percentile_cont" | "percentile_disc")
 }
 
-pub(super) fn is_aggregate(name: &str) -> bool {
+pub(in crate::embedded::dialect) fn is_aggregate(name: &str) -> bool {
     PAIRS.contains(&name)
         || SPREADS.iter().any(|(n, _)| *n == name)
         || matches!(

@@ -19,15 +19,14 @@ use sqlparser::ast::{
 };
 
 use crate::embedded::dialect::expr::{Sql, Translator};
-use crate::embedded::dialect::function::aggregate::{
-    Call, is_aggregate, is_ordered_set, no_window,
-};
+use crate::embedded::dialect::function::aggregate::{Call, is_ordered_set, no_window};
 use crate::embedded::dialect::scope::{Scope, fold, object};
 use crate::embedded::dialect::{Fault, quote};
 use crate::error_response::SqlState;
+pub(super) use aggregate::is_aggregate;
 pub(in crate::embedded) use catalogs::known_functions;
-pub(super) use resolve::undefined;
-pub(super) use table::{argument_letters, is_bare, named_in_sqlite, takes_text};
+pub(super) use resolve::{parameter, undefined};
+pub(super) use table::{FLOATS, is_bare, letter, named_in_sqlite};
 
 impl Translator<'_> {
     pub(super) fn function(&mut self, call: &Function, scope: &Scope<'_>) -> Result<Sql, Fault> {

@@ -5,21 +5,21 @@ use postgres_types::Type;
 use crate::embedded::dialect::Fault;
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::function::missing;
-use crate::embedded::dialect::function::table::{FUNCTIONS, letter};
+use crate::embedded::dialect::function::table::{FUNCTIONS, Known, letter};
 use crate::embedded::dialect::types::{self, is_integer};
 use crate::error_response::SqlState;
 
 /// How well arguments fit: the fewer conversions the better, `None` if they do not.
-fn distance(arguments: &[Sql], wanted: &str) -> Option<usize> {
+fn distance(arguments: &[&Type], wanted: &str) -> Option<usize> {
     let letters: Vec<char> = wanted.chars().filter(|c| *c != '*').collect();
     let repeats = wanted.ends_with('*');
     if arguments.len() < letters.len() || arguments.len() > letters.len() && !repeats {
         return None;
     }
     let mut sum = 0_usize;
-    for (i, argument) in arguments.iter().enumerate() {
+    for (i, from) in arguments.iter().copied().enumerate() {
         let letter_ = letters.get(i).or_else(|| letters.last())?;
-        let (from, to) = (argument.kind(), letter(*letter_));
+        let to = letter(*letter_);
         let up = types::rank(from)
             .zip(types::rank(&to))
             .is_some_and(|(f, t)| f <= t);
@@ -40,6 +40,31 @@ fn distance(arguments: &[Sql], wanted: &str) -> Option<usize> {
         sum = sum.saturating_add(cost);
     }
     Some(sum)
+}
+
+/// The function of that name that fits best.
+fn best(name: &str, arguments: &[&Type]) -> Option<&'static Known> {
+    FUNCTIONS
+        .iter()
+        .chain(crate::embedded::dialect::locking::FUNCTIONS)
+        .chain(crate::embedded::dialect::function::catalogs::FUNCTIONS)
+        .filter(|(n, ..)| *n == name)
+        .filter_map(|f| distance(arguments, f.1).map(|d| (d, f)))
+        .min_by_key(|(d, _)| *d)
+        .map(|(_, f)| f)
+}
+
+/// The letter of a function's parameter, if it has a line in the table.
+pub(in crate::embedded::dialect) fn parameter(
+    name: &str,
+    arguments: &[Option<&Type>],
+    at: usize,
+) -> Option<char> {
+    let kinds = arguments.iter().map(|kind| kind.unwrap_or(&Type::UNKNOWN));
+    let (_, letters, ..) = best(name, &kinds.collect::<Vec<_>>())?;
+    let mut letters = letters.chars().filter(|c| *c != '*');
+    let last = letters.clone().next_back();
+    letters.nth(at).or(last)
 }
 
 pub(in crate::embedded::dialect) fn undefined(name: &str, arguments: &[Sql]) -> Fault {
@@ -75,14 +100,8 @@ impl Translator<'_> {
         if let Some(sql) = self.special(name, &arguments)? {
             return Ok(sql);
         }
-        let best = FUNCTIONS
-            .iter()
-            .chain(crate::embedded::dialect::locking::FUNCTIONS)
-            .chain(crate::embedded::dialect::function::catalogs::FUNCTIONS)
-            .filter(|(n, ..)| *n == name)
-            .filter_map(|f| distance(&arguments, f.1).map(|d| (d, f)))
-            .min_by_key(|(d, _)| *d);
-        let Some((_, (_, wanted, result, sqlite))) = best else {
+        let kinds: Vec<&Type> = arguments.iter().map(Sql::kind).collect();
+        let Some((_, wanted, result, sqlite)) = best(name, &kinds) else {
             return Err(undefined(name, &arguments));
         };
         let letters: Vec<char> = wanted.chars().filter(|c| *c != '*').collect();

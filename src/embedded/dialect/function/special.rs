@@ -49,6 +49,11 @@ impl Translator<'_> {
             ("nullif", 2) => {
                 let (all, kind) = self.common_by(all(), "NULLIF", operator::wider)?;
                 let texts: Vec<String> = all.iter().map(Sql::ordered).collect();
+                // It is of what `=` compares, and varchars are compared as texts.
+                let kind = match kind {
+                    Type::VARCHAR => Type::TEXT,
+                    kind => kind,
+                };
                 Sql::new(format!("nullif({})", texts.join(",")), kind)
             }
             ("pg_typeof", 1) => {

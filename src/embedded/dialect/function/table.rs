@@ -2,12 +2,15 @@
 
 use postgres_types::Type;
 
-/// Name, arguments, result, and SQLite's name where it differs. A letter is a type:
+/// A function: name, arguments, result, and SQLite's name where it differs.
+pub(in crate::embedded::dialect) type Known = (&'static str, &'static str, char, &'static str);
+
+/// All of them. A letter is a type:
 /// `t` text, `i` int4, `l` int8, `f` float8, `n` numeric, `b` bool, `y` bytea, `d` date,
 /// `s` timestamp, `z` timestamptz, `v` interval, `j` jsonb, `o` oid, `m` name, `u` uuid, `0` void,
 /// `c` regclass, `T` text[], `M` name[]; `a` is anything, `x` anything in its text form. A `*`
 /// repeats the last.
-pub(super) const FUNCTIONS: &[(&str, &str, char, &str)] = &[
+pub(super) const FUNCTIONS: &[Known] = &[
     ("acldefault", "ao", 'T', "pg_null"),
     ("age", "z", 'v', "pg_age_z"),
     ("age", "s", 'v', "pg_age_s"),
@@ -197,7 +200,7 @@ pub(super) const FUNCTIONS: &[(&str, &str, char, &str)] = &[
 ];
 
 /// Functions of one float8 that SQLite's own do not do as PostgreSQL does.
-pub(super) const FLOATS: &[&str] = &[
+pub(in crate::embedded::dialect) const FLOATS: &[&str] = &[
     "acos", "acosh", "asin", "asinh", "atan", "atanh", "cbrt", "cos", "cosh", "cot", "degrees",
     "exp", "ln", "log", "log10", "radians", "sin", "sinh", "sqrt", "tan", "tanh",
 ];
@@ -220,16 +223,8 @@ pub(in crate::embedded::dialect) fn is_bare(name: &str) -> bool {
     BARE.contains(&name)
 }
 
-/// Whether a function of that name that takes so many has a text there.
-pub(in crate::embedded::dialect) fn takes_text(name: &str, count: usize, at: usize) -> bool {
-    let mut named = FUNCTIONS
-        .iter()
-        .filter(|f| f.0 == name && f.1.len() == count);
-    named.any(|f| f.1.chars().nth(at) == Some('t'))
-}
-
 /// The type a letter stands for.
-pub(super) fn letter(letter: char) -> Type {
+pub(in crate::embedded::dialect) fn letter(letter: char) -> Type {
     match letter {
         'i' => Type::INT4,
         'l' => Type::INT8,
@@ -252,23 +247,6 @@ pub(super) fn letter(letter: char) -> Type {
         '0' => Type::VOID,
         _ => Type::TEXT,
     }
-}
-
-/// The letters of a function's arguments, if it is here.
-pub(in crate::embedded::dialect) fn argument_letters(
-    name: &str,
-    count: usize,
-) -> Option<&'static str> {
-    let fits = |letters: &str| match letters.strip_suffix('*') {
-        Some(first) => count >= first.len(),
-        None => count == letters.len(),
-    };
-    // Most are of texts, where there are two of one name.
-    let found = FUNCTIONS.iter().filter(|(own, ..)| *own == name);
-    found
-        .map(|(_, letters, ..)| *letters)
-        .filter(|letters| fits(letters))
-        .min_by_key(|letters| letters.contains('y'))
 }
 
 /// PostgreSQL's name for a function of SQLite's, the one that is used most where there are several.

@@ -6,12 +6,12 @@ use sqlparser::ast::{
     TableAlias, TableFactor, TableWithJoins, Value, Values,
 };
 
+use crate::embedded::dialect::deparse::trace::Named;
+use crate::embedded::dialect::deparse::{Printer, Unknown, Written, address};
 use crate::embedded::dialect::identifier;
 use crate::embedded::dialect::output_name::output_name;
 use crate::embedded::dialect::scope::{fold, object};
 use crate::embedded::dialect::select::limit_and_offset;
-use crate::embedded::dialect::view_text::trace::Named;
-use crate::embedded::dialect::view_text::{Printer, Unknown, Written, address};
 
 /// PostgreSQL's PRETTYINDENT_STD, _JOIN and _VAR.
 const STEP: usize = 8;

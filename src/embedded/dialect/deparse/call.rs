@@ -6,11 +6,11 @@ use sqlparser::ast::{
     FunctionArguments, WindowFrameBound, WindowSpec, WindowType,
 };
 
-use crate::embedded::dialect::function::{is_bare, takes_text};
+use crate::embedded::dialect::deparse::sides::argument;
+use crate::embedded::dialect::deparse::{Printer, Unknown, Written};
+use crate::embedded::dialect::function::is_bare;
 use crate::embedded::dialect::identifier;
 use crate::embedded::dialect::scope::{fold, object};
-use crate::embedded::dialect::view_text::literals::literal_of;
-use crate::embedded::dialect::view_text::{Printer, Unknown, Written};
 
 /// What is written in capitals, and is no function in PostgreSQL's eyes.
 const WORDS: &[&str] = &["coalesce", "greatest", "least", "nullif"];
@@ -26,40 +26,39 @@ impl<'t> Printer<'t> {
     }
 
     fn arguments(&mut self, name: &str, args: &'t [FunctionArg], all: Option<&Type>) -> Written {
-        for (at, argument) in args.iter().enumerate() {
-            if at > 0 {
-                self.put(", ");
+        let given: Option<Vec<&Expr>> = args
+            .iter()
+            .map(|argument| match argument {
+                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => Some(expr),
+                _ => None,
+            })
+            .collect();
+        let given = match (given, args) {
+            (Some(given), _) => given,
+            (None, [FunctionArg::Unnamed(FunctionArgExpr::Wildcard)]) => {
+                self.put("*");
+                return Ok(());
             }
-            let expr = match argument {
-                FunctionArg::Unnamed(FunctionArgExpr::Wildcard) => {
-                    self.put("*");
-                    continue;
-                }
-                FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => expr,
-                _ => return Err(Unknown),
-            };
-            let wanted = match all {
-                Some(kind) => Some(kind.clone()),
-                None => self.wanted(name, args.len(), at, expr),
-            };
-            self.operand(expr, wanted.as_ref())?;
+            _ => return Err(Unknown),
+        };
+        for (at, expr) in given.iter().copied().enumerate() {
+            self.put(if at > 0 { ", " } else { "" });
+            match all {
+                Some(kind) => self.operand(expr, kind)?,
+                None => self.argument(name, &given, at)?,
+            }
         }
         Ok(())
     }
 
-    /// The type of a parameter, where it is text whatever the others are.
-    fn wanted(&self, name: &str, count: usize, at: usize, expr: &Expr) -> Option<Type> {
-        let own = self.type_of(expr);
-        let text = || match own {
-            None => literal_of(expr).is_some(),
-            Some(own) => *own == Type::VARCHAR,
-        };
-        let takes = takes_text(name, count, at)
-            || matches!(
-                name,
-                "string_agg" | "min" | "max" | "date_trunc" | "date_part"
-            );
-        (takes && text()).then_some(Type::TEXT)
+    /// One of a function's arguments, as what its parameter is.
+    pub(super) fn argument(&mut self, name: &str, all: &[&'t Expr], at: usize) -> Written {
+        let kinds: Vec<Option<&Type>> = all.iter().map(|expr| self.type_of(expr)).collect();
+        let expr = all.get(at).copied().ok_or(Unknown)?;
+        match argument(name, &kinds, at) {
+            Some(kind) => self.operand(expr, &kind),
+            None => self.expr(expr),
+        }
     }
 
     pub(super) fn call(&mut self, call: &'t Function, whole: &'t Expr) -> Written {
@@ -82,7 +81,12 @@ impl<'t> Printer<'t> {
             return Err(Unknown);
         }
         let word = WORDS.contains(&name.as_str());
-        if word {
+        // PostgreSQL's grammar has words of their own for these.
+        let timed = matches!(
+            name.as_str(),
+            "current_timestamp" | "current_time" | "localtime" | "localtimestamp"
+        );
+        if word || timed {
             self.put(&name.to_uppercase());
         } else {
             self.put(&identifier(&name));

@@ -31,32 +31,6 @@ pub(super) fn literal_of(expr: &Expr) -> Option<Literal<'_>> {
     }
 }
 
-/// A literal that says itself of what type it is, or nothing about that.
-pub(super) fn digits(value: &Value) -> Option<String> {
-    Some(match value {
-        Value::Number(digits, _) => {
-            let digits = digits.replace('_', "");
-            let long = digits
-                .parse::<i64>()
-                .is_ok_and(|n| i32::try_from(n).is_err());
-            if long {
-                format!("'{digits}'::bigint")
-            } else {
-                digits
-            }
-        }
-        Value::Boolean(true) => "true".into(),
-        Value::Boolean(false) => "false".into(),
-        Value::Null => "NULL".into(),
-        Value::SingleQuotedString(text)
-        | Value::EscapedStringLiteral(text)
-        | Value::UnicodeStringLiteral(text)
-        | Value::NationalStringLiteral(text) => literal(text),
-        Value::DollarQuotedString(text) => literal(&text.value),
-        _ => return None,
-    })
-}
-
 /// A type, the user's own with its schema.
 pub(in crate::embedded) fn type_name(ty: &Ty) -> String {
     let element = types::element(&ty.kind);

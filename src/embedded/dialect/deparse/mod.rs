@@ -1,16 +1,20 @@
-//! The text of a view as PostgreSQL shows it (ruleutils.c): every column with its table in front,
-//! every type that is not plain, `*` taken apart. It is kept beside SQLite's, and written anew when
-//! what it names gets another name.
+//! Queries and expressions as PostgreSQL shows them (ruleutils.c): each operator in parentheses, every
+//! type that is not plain, `*` taken apart. A view's text is kept beside SQLite's, and written anew
+//! when what it names gets another name.
 
 mod call;
 mod expr;
+mod forms;
 mod literals;
+mod names;
+mod paren;
 mod query;
 mod rename;
+mod sides;
 mod trace;
 
 use postgres_types::Type;
-use sqlparser::ast::{Query, Statement};
+use sqlparser::ast::{Expr, Query, Statement};
 
 use crate::embedded::dialect::expr::Translator;
 use crate::embedded::dialect::scope::Scope;
@@ -37,14 +41,61 @@ pub(super) struct Unknown;
 
 type Written = Result<(), Unknown>;
 
-/// Writes one query.
+/// Writes one query or expression.
 struct Printer<'t> {
     trace: &'t Trace,
     renamed: Option<Renamed<'t>>,
+    /// Columns have no table in front: there is but one.
+    alone: bool,
+    /// With no more parentheses than it takes. What is written was written by this before, so that
+    /// nothing is known of it, and nothing needs to be.
+    pretty: bool,
     out: String,
     indent: usize,
     /// The list of the query at hand.
     items: Vec<&'t sqlparser::ast::SelectItem>,
+}
+
+impl<'t> Printer<'t> {
+    fn new(trace: &'t Trace) -> Self {
+        Self {
+            trace,
+            renamed: None,
+            alone: false,
+            pretty: false,
+            out: String::new(),
+            indent: 0,
+            items: Vec::new(),
+        }
+    }
+}
+
+/// An expression over the columns of one table, and its type. It is of `wanted`, if it has no type
+/// of its own.
+pub(super) fn expression(
+    schema: &dyn Schema,
+    scope: &Scope<'_>,
+    expr: &Expr,
+    wanted: &Type,
+) -> Option<(String, Type)> {
+    let mut translator = Translator::new(schema, &[]);
+    translator.trace = Some(Box::default());
+    let kind = translator.expr(expr, scope).ok()?.kind().clone();
+    let trace = translator.trace.take()?;
+    let mut printer = Printer::new(&trace);
+    printer.alone = true;
+    match kind {
+        Type::UNKNOWN => printer.operand(expr, wanted).ok()?,
+        _ => printer.expr(expr).ok()?,
+    }
+    Some((
+        printer.out,
+        if kind == Type::UNKNOWN {
+            wanted.clone()
+        } else {
+            kind
+        },
+    ))
 }
 
 /// The comment that keeps a text.
@@ -68,13 +119,8 @@ pub(super) fn text(
     names: &[String],
     renamed: Option<Renamed<'_>>,
 ) -> Result<String, Unknown> {
-    let mut printer = Printer {
-        trace,
-        renamed,
-        out: String::new(),
-        indent: 0,
-        items: Vec::new(),
-    };
+    let mut printer = Printer::new(trace);
+    printer.renamed = renamed;
     printer.query(query, Some(names))?;
     printer.out.push(';');
     Ok(printer.out)

@@ -1,8 +1,8 @@
 //! Views whose texts name what gets another name.
 
 use crate::embedded::dialect::definition::Step;
+use crate::embedded::dialect::deparse::{self, Renamed, comment, kept};
 use crate::embedded::dialect::expr::Translator;
-use crate::embedded::dialect::view_text::{self, Renamed, comment, kept};
 use crate::embedded::dialect::{Fault, Table};
 use crate::embedded::enums::Enum;
 
@@ -25,7 +25,7 @@ impl Translator<'_> {
             new,
         };
         self.rewritten(|text, name| {
-            view_text::renamed(self.schema, text, renamed).or_else(|_| {
+            deparse::renamed(self.schema, text, renamed).or_else(|_| {
                 if !text.contains(&table.name) {
                     return Ok(None);
                 }
@@ -45,8 +45,8 @@ impl Translator<'_> {
     ) -> Result<Vec<Step>, Fault> {
         self.rewritten(|text, _| {
             Ok(match label {
-                Some((old, new)) => view_text::relabel(text, &known.kind, old, new),
-                None => view_text::retype(text, known.kind.name(), new),
+                Some((old, new)) => deparse::relabel(text, &known.kind, old, new),
+                None => deparse::retype(text, known.kind.name(), new),
             })
         })
     }
