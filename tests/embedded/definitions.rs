@@ -50,6 +50,20 @@ fn a_view_is_shown_as_postgresql_shows_it() {
             "select view_definition from information_schema.views where table_name='u'",
             " SELECT lower((emp.email)::text) AS a\n   FROM emp\nUNION ALL\n SELECT dept.name AS a\n   FROM dept\n  ORDER BY 1;",
         ),
+        (
+            "create view y as select email in ('a', 'b') as i, name not like 'x%' escape '#' as l, name similar to 'a|b' as s, \
+             nullif(email, 'x') as n, power(small, 2) as p, substring(email from 'a.c') as r from emp",
+            "",
+        ),
+        (
+            "select pg_get_viewdef('y'::regclass)",
+            " SELECT ((emp.email)::text = ANY ((ARRAY['a'::character varying, 'b'::character varying])::text[])) AS i,\n    \
+             (emp.name !~~ like_escape('x%'::text, '#'::text)) AS l,\n    \
+             (emp.name ~ similar_to_escape('a|b'::text)) AS s,\n    \
+             NULLIF((emp.email)::text, 'x'::text) AS n,\n    \
+             power((emp.small)::double precision, (2)::double precision) AS p,\n    \
+             \"substring\"((emp.email)::text, 'a.c'::text) AS r\n   FROM emp;",
+        ),
         ("create view x as select 1 as a, 2 as a", "42701"),
         // Where `public` is not searched it is said.
         ("select set_config('search_path', '', false)", ""),
