@@ -313,7 +313,10 @@ impl<'t> Printer<'t> {
             if at > 0 {
                 self.put(", ");
             }
-            self.operand(item, wanted.or(self.type_of(item)).unwrap_or(&Type::TEXT))?;
+            self.operand(
+                item,
+                wanted.or_else(|| self.type_of(item)).unwrap_or(&Type::TEXT),
+            )?;
         }
         self.put("]");
         Ok(())
