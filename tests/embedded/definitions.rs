@@ -79,6 +79,53 @@ fn a_view_is_shown_as_postgresql_shows_it() {
 }
 
 #[test]
+fn parentheses_that_nobody_needs_are_left_out_where_that_is_asked_for() {
+    on_tables(&[
+        (
+            "create table t(a int check (a > 0 and (a < 10 or a = -(a + 1))) default 1 + 2, v varchar(9) check (v in ('a', 'b')), \
+             g int generated always as ((a - 1) * 2 - (3 - a)) stored, primary key (a)); \
+             create index i on t((a + 1), lower(v), (v || 'x') desc) where a > 1 and not (v is null or a = 2); \
+             create view v as select e.id, d.budget * 2 + 1 as x, (e.small + 1)::text || 'x' as y from emp e join dept d on \
+             d.id = e.dept_id left join (t t1 join t t2 on t1.a = t2.a) on t1.g = e.id where e.id > 1 and (d.budget < 5 or \
+             not (e.small = 7 and e.m = 'ok')) and e.id in (select a from t where a > 2) order by e.id + 1, lower(e.email); \
+             create view w as (select a from t where a > 1 order by a limit 1) union all select a + 1 from t",
+            "",
+        ),
+        (
+            "select pg_get_viewdef('v'::regclass, true)",
+            " SELECT e.id,\n    d.budget * 2::numeric + 1::numeric AS x,\n    ((e.small + 1)::text) || 'x'::text AS y\n   \
+             FROM emp e\n     JOIN dept d ON d.id = e.dept_id\n     \
+             LEFT JOIN (t t1\n     JOIN t t2 ON t1.a = t2.a) ON t1.g = e.id\n  \
+             WHERE e.id > 1 AND (d.budget < 5::numeric OR NOT (e.small = 7 AND e.m = 'ok'::mood)) AND \
+             (e.id IN ( SELECT t.a\n           FROM t\n          WHERE t.a > 2))\n  \
+             ORDER BY (e.id + 1), (lower(e.email::text));",
+        ),
+        (
+            "select pg_get_viewdef('w'::regclass, true)",
+            "( SELECT t.a\n   FROM t\n  WHERE t.a > 1\n  ORDER BY t.a\n LIMIT 1)\nUNION ALL\n SELECT t.a + 1 AS a\n   FROM t;",
+        ),
+        (
+            "select pg_get_constraintdef(oid, true) from pg_constraint where conrelid = 't'::regclass order by conname",
+            "CHECK (a > 0 AND (a < 10 OR a = (- (a + 1))));PRIMARY KEY (a);\
+             CHECK (v::text = ANY (ARRAY['a'::character varying, 'b'::character varying]::text[]))",
+        ),
+        (
+            "select pg_get_expr(adbin, adrelid, true) from pg_attrdef where adrelid = 't'::regclass order by adnum",
+            "1 + 2;(a - 1) * 2 - (3 - a)",
+        ),
+        (
+            "select pg_get_indexdef('i'::regclass, 0, true)",
+            "CREATE INDEX i ON t USING btree ((a + 1), lower(v::text), (v::text || 'x'::text) DESC) \
+             WHERE a > 1 AND NOT (v IS NULL OR a = 2)",
+        ),
+        (
+            "select pg_get_indexdef('i'::regclass, 1, true), pg_get_indexdef('i'::regclass, 2, true), pg_get_indexdef('i'::regclass, 3, false)",
+            "(a + 1)|lower(v::text)|(((v)::text || 'x'::text))",
+        ),
+    ]);
+}
+
+#[test]
 fn a_view_follows_what_gets_another_name() {
     on_tables(&[
         (

@@ -190,16 +190,23 @@ impl Translator<'_> {
         self.schema.use_catalog();
         let object = self.implicit(object.clone(), &Type::OID.into())?.text;
         let whole = format!("(SELECT def FROM \"pg_catalog\".pgtls_definition WHERE oid={object})");
+        let at = if name == "pg_get_indexdef" { 2 } else { 1 };
+        let pretty = match arguments.get(at) {
+            None => "0".into(),
+            // How long a line may be.
+            Some(width) if *width.kind() == Type::INT4 => "1".into(),
+            Some(pretty) => self.implicit(pretty.clone(), &Type::BOOL.into())?.text,
+        };
         let text = match (name, arguments.get(1)) {
             ("pg_get_indexdef", Some(column)) => {
                 let column = self.implicit(column.clone(), &Type::INT4.into())?.text;
                 format!(
-                    "iif({column}=0,{whole},(SELECT def FROM \"pg_catalog\".pgtls_index_column \
-                     WHERE oid={object} AND n={column}))"
+                    "iif({column}=0,pg_index_by_path({whole},{pretty}),pg_get_expr((SELECT def FROM \
+                     \"pg_catalog\".pgtls_index_column WHERE oid={object} AND n={column}),0,{pretty}))"
                 )
             }
-            ("pg_get_indexdef", None) => format!("pg_index_by_path({whole})"),
-            _ => format!("pg_by_path({whole})"),
+            ("pg_get_indexdef", None) => format!("pg_index_by_path({whole},0)"),
+            _ => format!("pg_by_path({whole},{pretty})"),
         };
         Ok(Some(Sql::new(text, Type::TEXT)))
     }

@@ -81,7 +81,10 @@ pub(super) use ddl::{NOT_NULL_KEY, VIEW_TYPES};
 pub(super) use definition::{
     PRIMARY_MARK, Step, UNIQUE_MARK, constraint_name, key_name, stands_for_constraint,
 };
-pub(super) use deparse::{index_text, kept as view_text, qualified, type_name, unqualified};
+pub(super) use deparse::{
+    index_text, kept as view_text, pretty_definition, pretty_expression, qualified, type_name,
+    unqualified,
+};
 pub(super) use function::known_functions;
 pub(super) use grammar::Parsed;
 pub(super) use identity::{ALWAYS, BY_DEFAULT, identity_mark};

@@ -6,7 +6,9 @@ use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, Result};
 
 use crate::embedded::dialect::types;
-use crate::embedded::dialect::{index_text, type_name, unqualified};
+use crate::embedded::dialect::{
+    index_text, pretty_definition, pretty_expression, type_name, unqualified,
+};
 use crate::embedded::public;
 use crate::server::SessionContext;
 
@@ -46,20 +48,38 @@ pub(super) fn register(connection: &Connection, session: &SessionContext) -> Res
     connection
         .create_scalar_function("pg_finds_public", 0, plain, move |_| Ok(finds_public(&own)))?;
     let own = session.clone();
-    connection.create_scalar_function("pg_by_path", 1, plain, move |c| {
-        Ok(c.get::<Option<String>>(0)?.map(|text| shown(text, &own)))
+    connection.create_scalar_function("pg_by_path", 2, plain, move |c| {
+        let (text, pretty): (Option<String>, bool) = (c.get(0)?, c.get(1)?);
+        let text = text.map(|text| {
+            if pretty {
+                pretty_definition(&text)
+            } else {
+                text
+            }
+        });
+        Ok(text.map(|text| shown(text, &own)))
     })?;
     let own = session.clone();
-    connection.create_scalar_function("pg_index_by_path", 1, plain, move |c| {
-        let text = c.get::<Option<String>>(0)?;
-        Ok(text.map(|text| match finds_public(&own) {
-            true => index_text(&text),
-            false => text,
+    connection.create_scalar_function("pg_index_by_path", 2, plain, move |c| {
+        let (text, pretty): (Option<String>, bool) = (c.get(0)?, c.get(1)?);
+        Ok(text.map(|text| match (pretty, finds_public(&own)) {
+            (true, _) => shown(pretty_definition(&text), &own),
+            (false, true) => index_text(&text),
+            (false, false) => text,
         }))
     })?;
     let own = session.clone();
     connection.create_scalar_function("pg_get_expr", -1, plain, move |c| {
-        Ok(c.get::<Option<String>>(0)?.map(|text| shown(text, &own)))
+        let pretty = c.len() > 2 && c.get::<Option<bool>>(2)?.unwrap_or_default();
+        let text = c.get::<Option<String>>(0)?;
+        let text = text.map(|text| {
+            if pretty {
+                pretty_expression(&text)
+            } else {
+                text
+            }
+        });
+        Ok(text.map(|text| shown(text, &own)))
     })?;
     let own = session.clone();
     connection.create_scalar_function("pg_regtype_out", 1, plain, move |c| {

@@ -17,11 +17,11 @@ impl<'t> Printer<'t> {
     }
 
     /// Parentheses that only the fully parenthesized form has.
-    fn open(&mut self) {
+    pub(super) fn open(&mut self) {
         self.put(if self.pretty { "" } else { "(" });
     }
 
-    fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         self.put(if self.pretty { "" } else { ")" });
     }
 
@@ -364,7 +364,7 @@ impl<'t> Printer<'t> {
             UnaryOperator::Minus | UnaryOperator::Plus => {
                 self.open();
                 self.put(&format!("{op} "));
-                self.within(inner, Parent::Operator(&op.to_string(), true))?;
+                self.within(inner, Parent::Operator(&op.to_string(), false))?;
                 self.close();
                 Ok(())
             }

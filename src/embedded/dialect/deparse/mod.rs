@@ -8,6 +8,7 @@ mod forms;
 mod literals;
 mod names;
 mod paren;
+mod pretty;
 mod query;
 mod rename;
 mod sides;
@@ -21,6 +22,9 @@ use crate::embedded::dialect::scope::Scope;
 use crate::embedded::dialect::{Fault, Output, Parsed, Schema, Script};
 pub(in crate::embedded) use literals::{index_text, qualified, type_name, unqualified};
 pub(super) use literals::{relabel, retype};
+pub(in crate::embedded) use pretty::{
+    definition as pretty_definition, expression as pretty_expression,
+};
 pub(super) use trace::{Named, Trace, address};
 
 /// Before the text, in a comment of the view in SQLite.

@@ -6,6 +6,7 @@ use sqlparser::ast::{
     TableAlias, TableFactor, TableWithJoins, Value, Values,
 };
 
+use crate::embedded::dialect::deparse::literals::literal_of;
 use crate::embedded::dialect::deparse::trace::Named;
 use crate::embedded::dialect::deparse::{Printer, Unknown, Written, address};
 use crate::embedded::dialect::identifier;
@@ -335,12 +336,12 @@ impl<'t> Printer<'t> {
 
     fn joined(&mut self, item: &'t TableWithJoins) -> Written {
         // Each join stands in parentheses with what is before it.
-        let outer = "(".repeat(item.joins.len());
-        self.put(&outer);
+        let apart = if self.pretty { 0 } else { item.joins.len() };
+        self.put(&"(".repeat(apart));
         self.factor(&item.relation)?;
         for join in &item.joins {
             self.join(join)?;
-            self.put(")");
+            self.close();
         }
         Ok(())
     }
@@ -361,13 +362,24 @@ impl<'t> Printer<'t> {
             matches!(constraint, JoinConstraint::Natural) && pairs.is_none_or(<[_]>::is_empty);
         self.line(self.indent.saturating_sub(STEP).saturating_add(JOIN + 1));
         self.put(if none { "CROSS JOIN " } else { word });
+        let nested = self.pretty && matches!(join.relation, TableFactor::NestedJoin { .. });
+        self.put(if nested { "(" } else { "" });
         self.factor(&join.relation)?;
+        self.put(if nested { ")" } else { "" });
         match constraint {
             JoinConstraint::None => {}
             JoinConstraint::On(expr) => {
-                self.put(" ON (");
+                self.put(" ON ");
+                self.open();
                 self.expr(expr)?;
-                self.put(")");
+                self.close();
+            }
+            JoinConstraint::Using(names) if self.pretty => {
+                let names: Result<Vec<String>, Unknown> = names
+                    .iter()
+                    .map(|name| Ok(identifier(&object(name).map_err(|_| Unknown)?.1)))
+                    .collect();
+                self.put(&format!(" USING ({})", names?.join(", ")));
             }
             JoinConstraint::Using(_) | JoinConstraint::Natural => {
                 let pairs = pairs.unwrap_or_default();
@@ -510,6 +522,9 @@ impl<'t> Printer<'t> {
         let oid = self.trace.tables.get(&address(name)).copied();
         // A query of WITH, a table, or one of the system's.
         let text = match (oid, namespace.as_deref()) {
+            (None, Some(namespace)) if self.pretty => {
+                format!("{}.{}", identifier(namespace), identifier(&bare))
+            }
             (None, _) => identifier(&bare),
             (Some(0), Some("information_schema")) => {
                 format!("information_schema.{}", identifier(&bare))
@@ -611,7 +626,9 @@ impl<'t> Printer<'t> {
         while let Expr::Nested(nested) = inner {
             inner = nested;
         }
-        if matches!(inner, Expr::Function(_)) {
+        let column = matches!(inner, Expr::Identifier(_) | Expr::CompoundIdentifier(_));
+        let apart = self.pretty && !column && literal_of(inner).is_none();
+        if apart || matches!(inner, Expr::Function(_)) {
             self.put("(");
             self.expr(inner)?;
             self.put(")");
