@@ -33,14 +33,7 @@ pub(super) fn put(raw: &ValueRef<'_>, ty: &Ty, field: Field<'_>) -> Result<(), E
             }
         }
         (ValueRef::Integer(n), &Type::INT8) => return field.int8(*n),
-        (ValueRef::Text(text), &Type::TEXT | &Type::VARCHAR) => {
-            // Most text is ASCII, which is seen faster than that the rest is UTF-8.
-            return if text.is_ascii() {
-                field.text(text)
-            } else {
-                field.text(convert::utf8(text).as_bytes())
-            };
-        }
+        (ValueRef::Text(text), &Type::TEXT | &Type::VARCHAR) => return field.text(text),
         (ValueRef::Text(text), kind) if types::is_named(kind) => {
             let text = convert::utf8(text);
             // As `Translator::presented` has it.

@@ -15,6 +15,7 @@ mod pg_server;
 mod protocol;
 mod rows;
 mod savepoints;
+mod scan;
 mod session;
 mod settings;
 mod stand_in;

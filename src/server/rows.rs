@@ -9,6 +9,8 @@ use postgres_types::Type;
 use crate::error_response::{ErrorResponse, SqlState};
 use crate::server::copy::{CopyFormat, CopyOptions, write};
 use crate::server::format::{self, Element, Format, Kind};
+#[cfg(feature = "sqlite")]
+use crate::server::scan::lossy;
 use crate::server::value::Value;
 use crate::wire;
 
@@ -400,15 +402,15 @@ impl Field<'_> {
         self.integer(n, Element::Int8, &binary)
     }
 
-    /// A text, as its bytes in UTF-8.
+    /// A text, by its bytes; what is not UTF-8 is replaced.
     #[cfg(feature = "sqlite")]
     #[inline]
     pub(crate) fn text(self, text: &[u8]) -> Result<(), ErrorResponse> {
         match &self.shape.copy {
-            None if self.kind == Kind::Plain(Element::Text) => put_bytes(self.out, text),
+            None if self.kind == Kind::Plain(Element::Text) => put_bytes(self.out, &lossy(text)),
             Some(options) if options.format() != CopyFormat::Binary => {
                 let place = (self.column == 0, self.shape.columns.len());
-                write::put_plain(self.out, options, text, place);
+                write::put_text(self.out, options, text, place);
                 Ok(())
             }
             _ => self.value(&Value::Text(String::from_utf8_lossy(text))),

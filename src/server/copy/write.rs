@@ -6,6 +6,9 @@ use crate::error_response::ErrorResponse;
 use crate::server::copy::options::{CopyFormat, CopyOptions};
 use crate::server::format::{self, Format, Kind};
 use crate::server::rows::{Column, put_field};
+use crate::server::scan::has_none;
+#[cfg(feature = "sqlite")]
+use crate::server::scan::lossy;
 use crate::server::value::Value;
 
 /// PostgreSQL docs, "COPY", Binary Format: signature, flags, length of the extension.
@@ -82,30 +85,35 @@ pub(crate) fn put_plain(
     escape(out, start, options, count == 1);
 }
 
+/// As [`put_plain`], of what need not be UTF-8.
+#[cfg(feature = "sqlite")]
+#[inline]
+pub(crate) fn put_text(
+    out: &mut Vec<u8>,
+    options: &CopyOptions,
+    text: &[u8],
+    place: (bool, usize),
+) {
+    // Most texts are ASCII with nothing to be escaped. Not all control characters are, but to look
+    // for those that are takes twice as long.
+    let plain = options.format == CopyFormat::Text
+        && has_none(text, |b| b == b'\\' || !(0x10..0x80).contains(&b))
+        && (options.delimiter < 0x10 || !text.contains(&options.delimiter));
+    if !plain {
+        return put_plain(out, options, &lossy(text), place);
+    }
+    if !place.0 {
+        out.push(options.delimiter);
+    }
+    out.extend_from_slice(text);
+}
+
 /// Whether a value of such characters may have to be escaped or quoted.
 pub(crate) fn may_escape(options: &CopyOptions, characters: &[u8]) -> bool {
     let marks = [options.delimiter, options.quote];
     options.format == CopyFormat::Binary
         || characters.iter().any(|c| marks.contains(c))
         || options.null.bytes().any(|b| characters.contains(&b))
-}
-
-/// Whether no byte is one of those; most texts have none, so it looks at many at once.
-#[inline]
-fn has_none(text: &[u8], special: impl Fn(u8) -> bool) -> bool {
-    let none = |bytes: &[u8]| !bytes.iter().fold(false, |any, b| any | special(*b));
-    match text.last_chunk::<64>() {
-        Some(last) => text.as_chunks::<64>().0.iter().all(|chunk| none(chunk)) && none(last),
-        None => none(text),
-    }
-}
-
-/// Whether no byte of a text is to be escaped. Few texts have control characters, and to look for
-/// all of them takes half as long.
-fn is_plain(text: &[u8], delimiter: u8, special: impl Fn(u8) -> bool) -> bool {
-    let none = has_none(text, |b| b == b'\\' || b < 0x10)
-        && (delimiter < 0x10 || has_none(text, |b| b == delimiter));
-    none || has_none(text, special)
 }
 
 /// Escapes or quotes what stands from `start` on, where there is need.
@@ -119,7 +127,7 @@ fn escape(out: &mut Vec<u8>, start: usize, options: &CopyOptions, alone: bool) {
         let mistakable = text == options.null.as_bytes() || (alone && text == b"\\.");
         !mistakable && has_none(text, quoted)
     } else {
-        is_plain(text, delimiter, special)
+        has_none(text, special)
     };
     if plain {
         return;
@@ -182,7 +190,8 @@ mod tests {
             .unwrap();
             for at in 0..200 {
                 let (before, behind) = ("x".repeat(at), "y".repeat(199 - at));
-                let mut out = format!("|{before}{special}{behind}").into_bytes();
+                let text = format!("{before}{special}{behind}");
+                let mut out = format!("|{text}").into_bytes();
                 escape(&mut out, 1, &options, true);
                 let quote = if written.starts_with("format csv") {
                     "\""
@@ -191,6 +200,15 @@ mod tests {
                 };
                 let expected = format!("|{quote}{before}{escaped}{behind}{quote}");
                 assert_eq!(String::from_utf8(out).unwrap(), expected);
+                #[cfg(feature = "sqlite")]
+                for first in [true, false] {
+                    let mut expected = expected.clone();
+                    let delimiter = char::from(options.delimiter).to_string();
+                    expected.replace_range(..1, if first { "" } else { &delimiter });
+                    let mut out = Vec::new();
+                    put_text(&mut out, &options, text.as_bytes(), (first, 2));
+                    assert_eq!(String::from_utf8(out).unwrap(), expected);
+                }
             }
             let mut plain = b"|nothing of that kind, though it is long: ".repeat(5);
             plain.retain(|b| !b",;".contains(b));
