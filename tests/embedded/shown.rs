@@ -136,6 +136,35 @@ fn constraints_and_generated_columns() {
 }
 
 #[test]
+fn checks_that_sqlite_has_other_functions_for() {
+    on_empty(&[
+        (
+            "create table f(a int, n numeric(10,2), t text, v varchar(9), y bytea, ia int[], \
+             constraint c1 check (v not like 'x%' escape '#'), constraint c2 check (v not similar to 'a|b'), \
+             constraint c3 check (sqrt(a) > 1), constraint c4 check (sin(a) < power(a, 2)), \
+             constraint c5 check (y <> '\\x00ff' and y || '\\x01' <> y), constraint c6 check (ia @> array[1, a]), \
+             constraint c7 check (ia[1] = 2 and ia[1:2] = ia || 1), constraint c8 check (coalesce(a, 1.5) > 1), \
+             constraint c9 check (regexp_replace(v, 'a', 'b', 'g') = regexp_replace(t, 'a', 'b')), \
+             constraint d1 check (array_position(ia, 3) is null))",
+            "",
+        ),
+        (
+            "select conname, pg_get_constraintdef(oid) from pg_constraint where conrelid = 'f'::regclass order by 1",
+            "c1|CHECK (((v)::text !~~ like_escape('x%'::text, '#'::text)));\
+             c2|CHECK (((v)::text !~ similar_to_escape('a|b'::text)));\
+             c3|CHECK ((sqrt((a)::double precision) > (1)::double precision));\
+             c4|CHECK ((sin((a)::double precision) < power((a)::double precision, (2)::double precision)));\
+             c5|CHECK (((y <> '\\x00ff'::bytea) AND ((y || '\\x01'::bytea) <> y)));\
+             c6|CHECK ((ia @> ARRAY[1, a]));\
+             c7|CHECK (((ia[1] = 2) AND (ia[1:2] = (ia || 1))));\
+             c8|CHECK ((COALESCE((a)::numeric, 1.5) > (1)::numeric));\
+             c9|CHECK ((regexp_replace((v)::text, 'a'::text, 'b'::text, 'g'::text) = regexp_replace(t, 'a'::text, 'b'::text)));\
+             d1|CHECK ((array_position(ia, 3) IS NULL))",
+        ),
+    ]);
+}
+
+#[test]
 fn indexes() {
     on_empty(&[
         (

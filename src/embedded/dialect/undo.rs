@@ -8,7 +8,7 @@ use sqlparser::ast::{
     UnaryOperator, Value,
 };
 
-use crate::embedded::dialect::function::named_in_sqlite;
+use crate::embedded::dialect::function::{FLOATS, named_in_sqlite};
 use crate::embedded::dialect::scope::Scope;
 use crate::embedded::dialect::types;
 use crate::embedded::dialect::{literal, quote};
@@ -88,6 +88,7 @@ impl Undo<'_> {
                 // Most numbers for floats are written without a fraction.
                 Value::Number(n, _) => n.strip_suffix(".0").unwrap_or(n).to_owned(),
                 Value::SingleQuotedString(text) => literal(text),
+                Value::HexStringLiteral(digits) => format!("'\\x{digits}'::bytea"),
                 Value::Null => "NULL".into(),
                 _ => return None,
             },
@@ -154,6 +155,8 @@ impl Undo<'_> {
                 trim_characters: None,
                 ..
             } => format!("trim({})", self.node(inner)?),
+            // Of two bytea.
+            Expr::Cast { expr: inner, .. } => self.node(inner)?,
             Expr::Function(call) => self.function(call)?,
             _ => return None,
         })
@@ -164,14 +167,42 @@ impl Undo<'_> {
         let Expr::Function(call) = bare(inner) else {
             return None;
         };
-        let op = match call.name.to_string().as_str() {
+        let all = arguments(call)?;
+        let name = call.name.to_string();
+        if let Some(text) = self.pattern(&name, "NOT ", &all) {
+            return Some(text);
+        }
+        let op = match name.as_str() {
             "pg_like" => "!~~",
             "pg_ilike" => "!~~*",
             "pg_regex" => "!~",
             "pg_iregex" => "!~*",
             _ => return None,
         };
-        self.operator(op, &arguments(call)?)
+        self.operator(op, &all)
+    }
+
+    /// SIMILAR TO, and LIKE with another escape than is usual.
+    fn pattern(&self, name: &str, not: &str, all: &[&Expr]) -> Option<String> {
+        let word = match name {
+            "pg_similar" => "SIMILAR TO",
+            "pg_like" => "LIKE",
+            "pg_ilike" => "ILIKE",
+            _ => return None,
+        };
+        let [value, pattern, escape] = all else {
+            return None;
+        };
+        let usual = quoted(escape) == Some("\\");
+        if usual && name != "pg_similar" {
+            return None;
+        }
+        let (value, pattern) = (self.node(value)?, self.node(pattern)?);
+        let escape = match usual {
+            true => String::new(),
+            false => format!(" ESCAPE {}", self.node(escape)?),
+        };
+        Some(format!("({value} {not}{word} {pattern}{escape})"))
     }
 
     fn operator(&self, op: &str, arguments: &[&Expr]) -> Option<String> {
@@ -265,6 +296,9 @@ impl Undo<'_> {
         let integer = |at: usize| all.get(at)?.to_string().parse::<i64>().ok();
         let kind = |at: usize| types::from_oid(u32::try_from(integer(at)?).ok()?);
         let one = |at: usize| self.node(all.get(at)?);
+        if let Some(text) = self.pattern(&name, "", &all) {
+            return Some(text);
+        }
         if let Some((_, op)) = OPERATORS.iter().find(|(ours, _)| *ours == name) {
             let op = match (*op, integer(2)) {
                 ("#>", Some(1)) => "#>>",
@@ -311,9 +345,36 @@ impl Undo<'_> {
             }
             "pg_extract" => format!("extract({} from {})", quoted(all.first()?)?, one(1)?),
             "pg_at_zone" => format!("({} AT TIME ZONE {})", one(0)?, one(1)?),
-            "pg_similar" => format!("({} SIMILAR TO {})", one(0)?, one(1)?),
             "pg_nextval" => format!("nextval({})", one(0)?),
             "pg_cardinality" => format!("cardinality({})", one(0)?),
+            "pg_array" => {
+                let items: Option<Vec<String>> = (1..all.len()).map(one).collect();
+                let array = types::array_of(&kind(0)?)?;
+                format!("ARRAY[{}]::{}", items?.join(", "), types::show(&array, -1))
+            }
+            "pg_array_cat" => format!("({} || {})", one(2)?, one(3)?),
+            "pg_array_get" if all.len() == 4 => format!("({}[{}])", one(0)?, one(3)?),
+            "pg_array_slice" if all.len() == 4 => {
+                format!("({}[{}:{}])", one(0)?, one(2)?, one(3)?)
+            }
+            "pg_array_find" if all.len() == 4 => {
+                format!("array_position({}, {})", one(0)?, one(3)?)
+            }
+            // From the first on, and of all or of the first one.
+            "pg_regexp_replace" => match (one(3)?.as_str(), quoted(all.get(5)?)?) {
+                ("1", "") => format!("regexp_replace({}, {}, {})", one(0)?, one(1)?, one(2)?),
+                ("1", flags) => {
+                    let flags = literal(flags);
+                    format!(
+                        "regexp_replace({}, {}, {}, {flags})",
+                        one(0)?,
+                        one(1)?,
+                        one(2)?
+                    )
+                }
+                _ => return None,
+            },
+            "pg_power" | "pg_exact_power" => format!("power({}, {})", one(0)?, one(1)?),
             "pg_array_length" => format!("array_length({}, 1)", one(0)?),
             "pg_array_lower" => format!("array_lower({}, 1)", one(0)?),
             "pg_array_upper" => format!("array_upper({}, 1)", one(0)?),
@@ -333,13 +394,17 @@ impl Undo<'_> {
                         _ if name.ends_with("_to") => (*theirs, None),
                         _ => (*theirs, Some(1)),
                     },
-                    None => (named_in_sqlite(&name)?, None),
+                    None => (named_in_sqlite(&name).or_else(|| of_floats(&name))?, None),
                 };
+                let exact = theirs == "coalesce" && all.iter().any(|a| becomes_exact(a));
                 let texts: Option<Vec<String>> = all
                     .iter()
                     .enumerate()
                     .filter(|(at, _)| Some(*at) != types_at)
-                    .map(|(_, argument)| self.node(argument))
+                    .map(|(_, argument)| match number(argument).filter(|_| exact) {
+                        Some(number) => Some(number),
+                        None => self.node(argument),
+                    })
                     .collect();
                 let texts = texts?.join(", ");
                 match theirs {
@@ -350,6 +415,23 @@ impl Undo<'_> {
             }
         })
     }
+}
+
+/// Whether it is another number made a numeric.
+fn becomes_exact(expr: &Expr) -> bool {
+    let Expr::Function(call) = bare(expr) else {
+        return false;
+    };
+    let all = arguments(call).unwrap_or_default();
+    let exact = all.get(2).is_some_and(|kind| kind.to_string() == "1700");
+    exact && call.name.to_string() == "pg_cast"
+}
+
+/// `pg_sqrt`, or `pg_exact_sqrt`.
+fn of_floats(name: &str) -> Option<&'static str> {
+    let bare = name.strip_prefix("pg_")?;
+    let bare = bare.strip_prefix("exact_").unwrap_or(bare);
+    FLOATS.iter().copied().find(|own| *own == bare)
 }
 
 fn arguments(call: &Function) -> Option<Vec<&Expr>> {
