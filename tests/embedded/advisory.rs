@@ -301,3 +301,29 @@ fn migrations_run_once() {
         check(a, &[("select count(*) from m", "1")]).await;
     });
 }
+
+#[test]
+fn locks_are_listed_in_every_session() {
+    with_clients(&plain(), async |[one, two]: [Client; 2]| {
+        let list = "select classid, objid, objsubid, mode, granted, fastpath, pid = pg_backend_pid() \
+             from pg_locks where locktype = 'advisory' order by classid, objid";
+        let take = "select pg_advisory_lock(42), pg_advisory_lock_shared(1, 2), \
+             pg_advisory_lock(9223372036854775807)";
+        check(
+            &one,
+            &[
+                (list, ""),
+                (take, "||"),
+                (
+                    list,
+                    "0|42|1|ExclusiveLock|t|f|t;1|2|2|ShareLock|t|f|t;2147483647|4294967295|1|ExclusiveLock|t|f|t",
+                ),
+            ],
+        )
+        .await;
+        let others = "0|42|1|ExclusiveLock|t|f|f;1|2|2|ShareLock|t|f|f;2147483647|4294967295|1|ExclusiveLock|t|f|f";
+        check(&two, &[(list, others)]).await;
+        check(&one, &[("select pg_advisory_unlock_all()", "")]).await;
+        check(&two, &[(list, "")]).await;
+    });
+}

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::embedded::advisory::table::{Asked, Key, Mode, Owner, Table};
+use crate::embedded::advisory::table::{Asked, Key, Mode, Owner, Shown, Table};
 use crate::embedded::dialect::Fault;
 use crate::embedded::functions::{Alarm, Woken};
 use crate::error_response::{ErrorResponse, SqlState};
@@ -70,6 +70,11 @@ impl Locks {
             all: Arc::clone(all),
             own: Mutex::default(),
         })
+    }
+
+    /// The locks of all sessions, as they are now.
+    pub(in crate::embedded) fn shown(&self) -> Vec<Shown> {
+        self.all.table().0.all()
     }
 
     fn own(&self) -> MutexGuard<'_, Own> {

@@ -19,12 +19,29 @@ pub(super) enum Key {
     Two(i32, i32),
 }
 
+impl Key {
+    /// As PostgreSQL's lock tag has it: two numbers, and of which kind they are.
+    fn parts(self) -> (i64, i64, i64) {
+        match self {
+            Self::One(n) => (n >> 32 & 0xffff_ffff, n & 0xffff_ffff, 1),
+            Self::Two(a, b) => (i64::from(a) & 0xffff_ffff, i64::from(b) & 0xffff_ffff, 2),
+        }
+    }
+}
+
+/// A lock as `pg_locks` shows it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(in crate::embedded) struct Shown {
+    pub(in crate::embedded) key: (i64, i64, i64),
+    pub(in crate::embedded) session: u64,
+    pub(in crate::embedded) process: i32,
+    pub(in crate::embedded) mode: String,
+    pub(in crate::embedded) granted: bool,
+}
+
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (high, low, kind) = match self {
-            Self::One(n) => (n >> 32 & 0xffff_ffff, n & 0xffff_ffff, 1),
-            Self::Two(a, b) => (i64::from(*a) & 0xffff_ffff, i64::from(*b) & 0xffff_ffff, 2),
-        };
+        let (high, low, kind) = self.parts();
         write!(f, "advisory lock [{DATABASE},{high},{low},{kind}]")
     }
 }
@@ -238,6 +255,34 @@ impl Table {
         if lock.holders.is_empty() && lock.queue.is_empty() {
             self.locks.remove(&key);
         }
+    }
+
+    /// All locks that are held, and those that somebody waits for.
+    pub(super) fn all(&self) -> Vec<Shown> {
+        let mut shown = Vec::new();
+        for (key, lock) in &self.locks {
+            let one = |id: u64, process: i32, mode: Mode, granted: bool| Shown {
+                key: key.parts(),
+                session: id,
+                process,
+                mode: mode.to_string(),
+                granted,
+            };
+            for holder in &lock.holders {
+                let counts = [
+                    (Mode::Exclusive, holder.exclusive),
+                    (Mode::Shared, holder.shared),
+                ];
+                for (mode, _) in counts.iter().filter(|(_, count)| *count > 0) {
+                    shown.push(one(holder.id, holder.process, *mode, true));
+                }
+            }
+            for waiter in &lock.queue {
+                let owner = &waiter.owner;
+                shown.push(one(owner.id, owner.process, waiter.mode, false));
+            }
+        }
+        shown
     }
 
     fn edges(&self, id: u64) -> Vec<Edge> {

@@ -393,9 +393,29 @@ fn type_row(connection: &Connection, kind: &Type, all: &[Type]) -> rusqlite::Res
 pub(super) fn session(connection: &Connection, facts: &Facts) -> rusqlite::Result<()> {
     connection.execute_batch(
         "DELETE FROM pg_catalog.pg_settings; DELETE FROM pg_catalog.pg_stat_ssl; \
-         DELETE FROM pg_catalog.pg_stat_activity",
+         DELETE FROM pg_catalog.pg_stat_activity; DELETE FROM pg_catalog.pg_locks",
     )?;
     let info = &facts.info;
+    for lock in info.locks.shown() {
+        let (class, object, sub) = lock.key;
+        insert(
+            connection,
+            "pg_locks",
+            "locktype,database,classid,objid,objsubid,virtualtransaction,pid,mode,granted,fastpath",
+            &[
+                &"advisory",
+                &5,
+                &class,
+                &object,
+                &sub,
+                &format!("{}/0", lock.session),
+                &lock.process,
+                &lock.mode,
+                &lock.granted,
+                &false,
+            ],
+        )?;
+    }
     for setting in info.context.settings() {
         insert(
             connection,

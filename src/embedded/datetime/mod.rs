@@ -34,18 +34,23 @@ pub(super) fn out_of_range(what: &str) -> Fault {
     )
 }
 
-fn overflow(text: &str) -> Fault {
-    Fault::new(
-        SqlState::DATETIME_FIELD_OVERFLOW,
-        format!("date/time field value out of range: \"{text}\""),
-    )
+fn fault(bad: &Bad, kind: &str, text: &str) -> Fault {
+    let (code, message, hint) = bad.told(kind, text);
+    let fault = Fault::new(code, message);
+    match hint {
+        Some(hint) => fault.with_hint(hint),
+        None => fault,
+    }
 }
 
-fn fault(bad: Bad, kind: &str, text: &str) -> Fault {
-    match bad {
-        Bad::Form => invalid(kind, text),
-        Bad::Range => overflow(text),
-    }
+/// With a day that is said by a word, such as `today 04:05`, told by its date.
+fn dated(text: &str) -> Option<String> {
+    let day = |part: &str| word(part).filter(|_| !part.eq_ignore_ascii_case("now"));
+    let mut parts = text.split_whitespace();
+    let found = parts.clone().find_map(day)?;
+    let others: Vec<&str> = parts.by_ref().filter(|p| day(p).is_none()).collect();
+    (others.len() < text.split_whitespace().count())
+        .then(|| format!("{} {}", show_date(found.date()), others.join(" ")))
 }
 
 /// What a word means that depends on when and where it is said, as a clock on the wall shows it.
@@ -121,7 +126,9 @@ pub(super) fn parse_date(given: &str) -> Result<Date, Fault> {
     if let Some(at) = word(given) {
         return Ok(at.date());
     }
-    let days = text::get_date(given).map_err(|bad| fault(bad, "date", given))?;
+    let days = text::get_date(given)
+        .or_else(|bad| text::get_date(&dated(given).ok_or(bad)?))
+        .map_err(|bad| fault(&bad, "date", given))?;
     let micros = match days {
         i32::MAX => i64::MAX,
         i32::MIN => i64::MIN,
@@ -134,7 +141,7 @@ pub(super) fn parse_date(given: &str) -> Result<Date, Fault> {
 pub(super) fn parse_time(given: &str) -> Result<i64, Fault> {
     match word(given) {
         Some(at) => Ok(time_micros(at.time())),
-        None => text::get_time(given).map_err(|bad| fault(bad, "time", given)),
+        None => text::get_time(given).map_err(|bad| fault(&bad, "time", given)),
     }
 }
 
@@ -146,7 +153,8 @@ pub(super) fn parse_timestamp(given: &str) -> Result<i64, Fault> {
     match word(given) {
         Some(at) => to_micros(at),
         None => text::get_timestamp(given)
-            .map_err(|bad| fault(bad, "timestamp", given))
+            .or_else(|bad| text::get_timestamp(&dated(given).ok_or(bad)?))
+            .map_err(|bad| fault(&bad, "timestamp", given))
             .and_then(since_1970),
     }
 }
@@ -160,7 +168,8 @@ pub(super) fn parse_timestamptz(given: &str) -> Result<i64, Fault> {
     match word(given) {
         Some(at) => in_zone(at, &zone),
         None => text::get_timestamptz(given, Some(&zone))
-            .map_err(|bad| fault(bad, "timestamp with time zone", given))
+            .or_else(|bad| text::get_timestamptz(&dated(given).ok_or(bad)?, Some(&zone)))
+            .map_err(|bad| fault(&bad, "timestamp with time zone", given))
             .and_then(since_1970),
     }
 }
@@ -230,7 +239,7 @@ impl Interval {
     pub(super) fn parse(given: &str) -> Result<Self, Fault> {
         let read = text::get_interval(given).map_err(|bad| match bad {
             Bad::Form => invalid("interval", given),
-            Bad::Range => Fault::new(
+            _ => Fault::new(
                 SqlState::DATETIME_FIELD_OVERFLOW,
                 format!("interval field value out of range: \"{given}\""),
             ),

@@ -67,12 +67,7 @@ impl Translator<'_> {
         right: &[Expr],
         scope: &Scope<'_>,
     ) -> Result<Sql, Fault> {
-        if left.len() != right.len() {
-            return Err(Fault::new(
-                SqlState::SYNTAX_ERROR,
-                "unequal number of entries in row expressions",
-            ));
-        }
+        super::row::same_length(left, right)?;
         let mut pairs = Vec::new();
         for (left, right) in left.iter().zip(right) {
             let (left, right) = (self.expr(left, scope)?, self.expr(right, scope)?);
@@ -229,7 +224,7 @@ impl Translator<'_> {
             _ => None,
         };
         if let (Some(negated), Some(items)) = (one_of, listed(inner))
-            && !matches!(left, Expr::Tuple(_))
+            && super::row::fields(left).is_none()
         {
             return self.is_in(left, &InTarget::List(items), negated, scope);
         }
@@ -314,6 +309,16 @@ impl Translator<'_> {
         chain: &[AccessExpr],
         scope: &Scope<'_>,
     ) -> Result<Sql, Fault> {
+        if let (Some(items), [AccessExpr::Dot(Expr::Identifier(name))]) =
+            (super::row::fields(root), chain)
+        {
+            let number = fold(name).strip_prefix('f').and_then(|n| n.parse().ok());
+            let item = number.and_then(|n: usize| items.get(n.checked_sub(1)?));
+            if let Some(item) = item {
+                let sql = self.expr(item, scope)?;
+                return self.settle_as(sql, &Type::TEXT);
+            }
+        }
         let (root, chain) = column_of(root, chain);
         let array = self.expr(&root, scope)?;
         if let ([AccessExpr::Dot(Expr::Identifier(name))], &Type::RECORD) = (chain, array.kind()) {

@@ -448,10 +448,11 @@ impl Translator<'_> {
         // Column, its new value, and whether only a part of it is new.
         let mut sets: Vec<(String, String, bool)> = Vec::new();
         for assignment in assignments {
+            let row = super::row::fields(&assignment.value);
             let pairs: Vec<(&sqlparser::ast::ObjectName, &Expr)> =
-                match (&assignment.target, &assignment.value) {
-                    (AssignmentTarget::ColumnName(name), value) => vec![(name, value)],
-                    (AssignmentTarget::Tuple(names), Expr::Tuple(values))
+                match (&assignment.target, row.as_deref()) {
+                    (AssignmentTarget::ColumnName(name), _) => vec![(name, &assignment.value)],
+                    (AssignmentTarget::Tuple(names), Some(values))
                         if names.len() == values.len() =>
                     {
                         names.iter().zip(values).collect()

@@ -47,6 +47,7 @@ mod records;
 mod references;
 mod refusals;
 mod returning;
+mod row;
 mod row_locks;
 mod schemas;
 mod scope;

@@ -78,6 +78,9 @@ pub(super) fn comparable(op: &str, left: &Type, right: &Type) -> Result<(), Faul
     if known && (wider(left, right).is_none() || plain_json) {
         return Err(none(op, left, right));
     }
+    if known && (*left == Type::RECORD || *left == Type::RECORD_ARRAY) {
+        return Err(Fault::unsupported(format!("{op} of rows as values")));
+    }
     Ok(())
 }
 

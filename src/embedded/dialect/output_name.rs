@@ -16,6 +16,7 @@ pub(super) fn name_of(expr: &Expr) -> Option<String> {
         Expr::Identifier(ident) => fold(ident),
         Expr::CompoundIdentifier(parts) => fold(parts.last()?),
         Expr::Nested(inner) | Expr::Collate { expr: inner, .. } => return name_of(inner),
+        Expr::Tuple(_) => "row".into(),
         Expr::CompoundFieldAccess { root, access_chain } => {
             return name_of(&collection::column_of(root, access_chain).0);
         }

@@ -484,6 +484,9 @@ impl Translator<'_> {
             has_operator(&sql.ty.kind, "ordering").at(&key.expr)?;
             return Ok(direction(&sql, key));
         }
+        if let Some(keys) = super::row::keys(key) {
+            return self.order_by(&keys, scope);
+        }
         let sql = self.expr(&key.expr, scope)?;
         has_operator(sql.kind(), "ordering").at(&key.expr)?;
         Ok(direction(&sql, key))
@@ -521,6 +524,10 @@ impl Translator<'_> {
     ) -> Result<String, Fault> {
         let mut keys = Vec::new();
         for key in order {
+            if let Some(fields) = super::row::keys(key) {
+                keys.push(self.order_by(&fields, scope)?);
+                continue;
+            }
             let sql = self.expr(&key.expr, scope)?;
             has_operator(sql.kind(), "ordering").at(&key.expr)?;
             keys.push(direction(&sql, key));
@@ -531,6 +538,9 @@ impl Translator<'_> {
 
 /// `json` has neither: what it says may be said in many ways.
 pub(super) fn has_operator(kind: &Type, what: &str) -> Result<(), Fault> {
+    if matches!(*kind, Type::RECORD | Type::RECORD_ARRAY) {
+        return Err(Fault::unsupported(format!("{what} of rows as values")));
+    }
     if *kind != Type::JSON {
         return Ok(());
     }

@@ -232,6 +232,7 @@ fn json_of(text: &str, kind: &Type) -> Result<String, Fault> {
     Ok(match *kind {
         Type::BOOL => if text == "t" { "true" } else { "false" }.into(),
         Type::JSON | Type::JSONB => text.to_owned(),
+        Type::RECORD => return Err(Fault::unsupported("a row as a value in JSON")),
         _ if types::is_number(kind) && text.bytes().any(|b| b.is_ascii_digit()) => text.to_owned(),
         Type::TIMESTAMP => quoted(&text.replacen(' ', "T", 1)),
         Type::TIMESTAMPTZ => quoted(&iso_8601(text)),

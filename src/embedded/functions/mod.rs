@@ -27,6 +27,7 @@ mod part;
 mod pattern;
 mod picture;
 mod regexp;
+mod row;
 mod session;
 mod statistics;
 mod string_agg;
@@ -98,6 +99,7 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
         .chain(json::LOOSE)
         .chain(ordered_set::LOOSE)
         .chain(part::LOOSE)
+        .chain(row::LOOSE)
     {
         connection.create_scalar_function(*name, -1, PURE, move |context| {
             with_arguments(context, function).map_err(fail)

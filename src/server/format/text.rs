@@ -182,20 +182,13 @@ pub(super) fn parse_element<'a>(
 ) -> Result<Value<'a>, ErrorResponse> {
     let name = element.name();
     let trimmed = text.trim();
-    let dated = |bad: Bad| match bad {
-        Bad::Form => {
-            let shown: String = text.chars().take(200).collect();
-            ErrorResponse::error(
-                SqlState::INVALID_DATETIME_FORMAT,
-                format!("invalid input syntax for type {name}: \"{shown}\""),
-            )
-        }
-        Bad::Range => {
-            let shown: String = text.chars().take(200).collect();
-            ErrorResponse::error(
-                SqlState::DATETIME_FIELD_OVERFLOW,
-                format!("date/time field value out of range: \"{shown}\""),
-            )
+    let dated = |bad: Bad| {
+        let shown: String = text.chars().take(200).collect();
+        let (code, message, hint) = bad.told(name, &shown);
+        let error = ErrorResponse::error(code, message);
+        match hint {
+            Some(hint) => error.with_hint(hint),
+            None => error,
         }
     };
     Ok(match element {

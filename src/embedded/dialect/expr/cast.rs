@@ -42,6 +42,7 @@ const OTHERS: &[Type] = &[
     Type::TSMULTI_RANGE,
     Type::TSTZMULTI_RANGE,
     Type::DATEMULTI_RANGE,
+    Type::RECORD,
 ];
 
 impl Translator<'_> {

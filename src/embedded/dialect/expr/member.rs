@@ -6,6 +6,7 @@ use sqlparser::ast::{BinaryOperator, Expr, InTarget, Query};
 use crate::embedded::dialect::Fault;
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::operator;
+use crate::embedded::dialect::row;
 use crate::embedded::dialect::scope::Scope;
 use crate::embedded::dialect::types::{self, Ty};
 use crate::error_response::SqlState;
@@ -21,13 +22,13 @@ impl Translator<'_> {
         let not = if negated { "NOT " } else { "" };
         match target {
             InTarget::List(list) => {
-                if let Expr::Tuple(left) = inner {
+                if let Some(left) = row::fields(inner) {
                     let mut tests = Vec::new();
                     for item in list {
-                        let Expr::Tuple(right) = item else {
+                        let Some(right) = row::fields(item) else {
                             return Err(Fault::unsupported("a row compared with a value"));
                         };
-                        tests.push(self.rows(left, &BinaryOperator::Eq, right, scope)?.text);
+                        tests.push(self.rows(&left, &BinaryOperator::Eq, &right, scope)?.text);
                     }
                     return Ok(Sql::new(
                         format!("({not}({}))", tests.join(" OR ")),
@@ -71,9 +72,10 @@ impl Translator<'_> {
         not: &str,
         scope: &Scope<'_>,
     ) -> Result<Sql, Fault> {
-        let left: Vec<&Expr> = match inner {
-            Expr::Tuple(items) => items.iter().collect(),
-            other => vec![other],
+        let items = row::fields(inner);
+        let left: Vec<&Expr> = match &items {
+            Some(items) => items.iter().collect(),
+            None => vec![inner],
         };
         let (text, columns) = self.query(query, scope)?;
         if columns.len() != left.len() {

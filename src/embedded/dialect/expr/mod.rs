@@ -13,6 +13,7 @@ use sqlparser::ast::{
 };
 
 use crate::embedded::dialect::deparse::{Named, Trace};
+use crate::embedded::dialect::row;
 use crate::embedded::dialect::scope::{Place, Relation, Scope, fold, object};
 use crate::embedded::dialect::types::{self, Ty};
 use crate::embedded::dialect::{Fault, Schema};
@@ -269,8 +270,8 @@ impl<'s> Translator<'s> {
                         Type::BOOL,
                     ));
                 }
-                if let (Expr::Tuple(left), Expr::Tuple(right)) = (&**left, &**right) {
-                    return self.rows(left, op, right, scope).at(expr);
+                if let Some(sql) = self.row_comparison(left, op, right, scope).at(expr)? {
+                    return Ok(sql);
                 }
                 if let Some((function, negated, [pattern, rest @ ..])) = forms::escaped(op, right)
                     && let Some(pattern) = forms::positional(pattern)
@@ -359,6 +360,10 @@ impl<'s> Translator<'s> {
                 } else {
                     "IS"
                 };
+                if let (Some(left), Some(right)) = (row::fields(left), row::fields(right)) {
+                    let distinct = word == "IS NOT";
+                    return self.rows_are(&left, &right, distinct, scope).at(expr);
+                }
                 let left = self.expr(left, scope)?;
                 let right = self.expr(right, scope)?;
                 self.compare(word, "=", left, right).at(expr)
@@ -369,6 +374,9 @@ impl<'s> Translator<'s> {
                 low,
                 high,
             } => {
+                if row::fields(inner).is_some() {
+                    return Err(Fault::unsupported("BETWEEN of rows").at(expr));
+                }
                 let value = self.expr(inner, scope)?;
                 let (low, high) = (self.expr(low, scope)?, self.expr(high, scope)?);
                 let (from, word, to) = match negated {
@@ -506,7 +514,7 @@ impl<'s> Translator<'s> {
             Expr::CompoundFieldAccess { root, access_chain } => {
                 self.access(root, access_chain, scope).at(expr)
             }
-            Expr::Tuple(_) => Err(Fault::unsupported("a row constructor here").at(expr)),
+            Expr::Tuple(_) => self.row_value(expr, scope).at(expr),
             other => self.form(other, scope),
         }
     }
@@ -571,8 +579,12 @@ impl<'s> Translator<'s> {
     }
 
     fn null_test(&mut self, inner: &Expr, scope: &Scope<'_>, test: &str) -> Result<Sql, Fault> {
+        if let Some(items) = row::fields(inner) {
+            return self.row_is(&items, test, scope);
+        }
         let sql = self.expr(inner, scope)?;
         let sql = self.settle_as(sql, &Type::TEXT)?;
+        row::known(&sql).at(inner)?;
         Ok(Sql::new(format!("({} {test})", sql.text), Type::BOOL))
     }
 

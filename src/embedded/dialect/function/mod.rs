@@ -20,6 +20,7 @@ use sqlparser::ast::{
 
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::function::aggregate::{Call, is_ordered_set, no_window};
+use crate::embedded::dialect::row::{fields, is_row};
 use crate::embedded::dialect::scope::{Scope, fold, object};
 use crate::embedded::dialect::{Fault, quote};
 use crate::error_response::SqlState;
@@ -31,6 +32,9 @@ pub(super) use table::{FLOATS, is_bare, letter, named_in_sqlite};
 impl Translator<'_> {
     pub(super) fn function(&mut self, call: &Function, scope: &Scope<'_>) -> Result<Sql, Fault> {
         let (namespace, name) = object(&call.name)?;
+        if is_row(call) {
+            return self.row_value(&Expr::Function(call.clone()), scope);
+        }
         if super::sets::gives_rows(call) {
             return self.set_call(call, scope);
         }
@@ -75,10 +79,12 @@ impl Translator<'_> {
         for argument in named::in_order(&name, written)?.iter() {
             match argument {
                 FunctionArg::Unnamed(FunctionArgExpr::Expr(expr)) => {
-                    let row = if takes_rows(&name) {
-                        self.whole_row(expr, scope)
-                    } else {
-                        None
+                    let row = match takes_rows(&name) {
+                        true => match fields(expr) {
+                            Some(items) => Some(self.row_as_json(&items, scope)?),
+                            None => self.whole_row(expr, scope),
+                        },
+                        false => None,
                     };
                     arguments.push(match row {
                         Some(row) => row,
@@ -88,6 +94,10 @@ impl Translator<'_> {
                 FunctionArg::Unnamed(FunctionArgExpr::Wildcard) if aggregate => star = true,
                 _ => return Err(Fault::unsupported(format!("this argument of {name}"))),
             }
+        }
+        let record = |a: &Sql| *a.kind() == postgres_types::Type::RECORD;
+        if matches!(&*name, "max" | "min") && arguments.iter().any(record) {
+            return Err(undefined(&name, &arguments));
         }
         let windowed = call.over.is_some();
         if aggregate && !windowed && self.grouping.aggregates && !outer.aggregates {

@@ -5,7 +5,7 @@ use postgres_types::Type;
 use crate::embedded::dialect::Fault;
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::function::resolve::undefined;
-use crate::embedded::dialect::{operator, types};
+use crate::embedded::dialect::{operator, row, types};
 use crate::error_response::SqlState;
 
 impl Translator<'_> {
@@ -40,6 +40,7 @@ impl Translator<'_> {
             }
             ("greatest" | "least", 1..) => {
                 let (all, kind) = self.common(all(), &name.to_uppercase())?;
+                all.iter().try_for_each(row::known)?;
                 let texts: Vec<String> = all.into_iter().map(|a| a.text).collect();
                 Sql::new(
                     format!("pg_{name}({},{})", kind.oid(), texts.join(",")),
@@ -48,6 +49,7 @@ impl Translator<'_> {
             }
             ("nullif", 2) => {
                 let (all, kind) = self.common_by(all(), "NULLIF", operator::wider)?;
+                all.iter().try_for_each(row::known)?;
                 let texts: Vec<String> = all.iter().map(Sql::ordered).collect();
                 // It is of what `=` compares, and varchars are compared as texts.
                 let kind = match kind {

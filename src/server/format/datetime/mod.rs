@@ -2,7 +2,9 @@
 //!
 //! All counts are PostgreSQL's own: days or microseconds since 2000-01-01.
 
+mod abbreviation;
 mod calendar;
+mod free;
 mod interval;
 mod read;
 mod write;
@@ -17,6 +19,8 @@ pub(crate) use write::{put_date, put_time, put_timestamp, put_timestamptz};
 pub(crate) use zone::to_instant;
 pub(crate) use zone::{zone, zone_name};
 
+use crate::error_response::SqlState;
+
 const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
@@ -25,12 +29,49 @@ pub(crate) const DAY: i64 = 24 * HOUR;
 pub(crate) const EPOCH_DAYS: i64 = 10_957;
 
 /// Why a date or time cannot be read.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Bad {
     /// It is none: 22007.
     Form,
     /// A field or the whole is out of range: 22008.
     Range,
+    /// So is a month or a day; perhaps they are meant in another order.
+    Order,
+    /// The offset of a zone is out of range: 22009.
+    ZoneRange,
+    /// There is no such time zone: 22023.
+    NoZone(String),
+}
+
+impl Bad {
+    /// The code, the message and the hint, of a text that is no value of this type.
+    pub(crate) fn told(&self, kind: &str, text: &str) -> (SqlState, String, Option<&'static str>) {
+        let other = |code| SqlState::new(code).unwrap_or(SqlState::DATETIME_FIELD_OVERFLOW);
+        let range = || format!("date/time field value out of range: \"{text}\"");
+        match self {
+            Self::Form => (
+                SqlState::INVALID_DATETIME_FORMAT,
+                format!("invalid input syntax for type {kind}: \"{text}\""),
+                None,
+            ),
+            Self::Range => (SqlState::DATETIME_FIELD_OVERFLOW, range(), None),
+            Self::Order => (
+                SqlState::DATETIME_FIELD_OVERFLOW,
+                range(),
+                Some("Perhaps you need a different \"datestyle\" setting."),
+            ),
+            Self::ZoneRange => (
+                other("22009"),
+                format!("time zone displacement out of range: \"{text}\""),
+                None,
+            ),
+            Self::NoZone(name) => (
+                SqlState::INVALID_PARAMETER_VALUE,
+                format!("time zone \"{name}\" not recognized"),
+                None,
+            ),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -70,12 +111,11 @@ mod tests {
         }
         let wrong = [
             ("2023-02-29", Bad::Range),
-            ("2023-13-01", Bad::Range),
+            ("2023-13-01", Bad::Order),
             ("0000-01-01", Bad::Range),
             ("5874898-01-01", Bad::Range),
             ("4714-01-01 BC", Bad::Range),
-            ("31-01-2026", Bad::Range),
-            ("1/31/26", Bad::Form),
+            ("31-01-2026", Bad::Order),
             ("1/31-2026", Bad::Form),
             ("today's", Bad::Form),
             ("", Bad::Form),
@@ -199,7 +239,7 @@ mod tests {
         }
         assert_eq!(
             get_timestamptz("2026-01-01 12:00 Nowhere/Land", None),
-            Err(Bad::Form)
+            Err(Bad::NoZone("nowhere/land".into()))
         );
         let india = zone("Asia/Kolkata").unwrap();
         assert_eq!(

@@ -3,6 +3,7 @@
 use jiff::tz::TimeZone;
 
 use crate::server::format::datetime::calendar::{DATES, days, days_in_month};
+use crate::server::format::datetime::free;
 use crate::server::format::datetime::zone::{to_instant, zone};
 use crate::server::format::datetime::{Bad, DAY, EPOCH_DAYS, HOUR, MINUTE, SECOND};
 
@@ -202,13 +203,15 @@ fn whole(digits: &str) -> Result<i64, Bad> {
     digits.parse().map_err(|_| Bad::Range)
 }
 
-enum Zone {
+#[derive(Clone, Default)]
+pub(super) enum Zone {
+    #[default]
     None,
     Offset(i64),
     Named(TimeZone),
 }
 
-fn checked_days((year, month, day): (i64, i64, i64), before: bool) -> Result<i64, Bad> {
+pub(super) fn checked_days((year, month, day): (i64, i64, i64), before: bool) -> Result<i64, Bad> {
     if year == 0 {
         return Err(Bad::Range);
     }
@@ -256,23 +259,39 @@ pub(crate) fn get_time(text: &str) -> Result<i64, Bad> {
     let text = text.trim();
     let mut rest = Text(text);
     match rest.time() {
-        Ok(time) => {
-            rest.zone()?;
-            rest.end()?;
-            Ok(time)
-        }
-        Err(Bad::Form) => read(text)?.time.ok_or(Bad::Form),
-        Err(bad) => Err(bad),
+        Ok(time) => match rest.zone() {
+            // Which offset a zone has depends on the day.
+            Ok(Zone::None | Zone::Offset(_)) if rest.end().is_ok() => Ok(time),
+            _ => time_of(text),
+        },
+        Err(Bad::Form) => match in_order(text) {
+            Ok(read) => read.time.ok_or(Bad::Form),
+            Err(_) => time_of(text),
+        },
+        Err(_) => time_of(text),
     }
 }
 
-struct Read {
-    days: i64,
-    time: Option<i64>,
-    zone: Zone,
+fn time_of(text: &str) -> Result<i64, Bad> {
+    let with_date = free::read(text, false).ok().and_then(|read| read.time);
+    match with_date {
+        Some(time) => Ok(time),
+        None => free::read(text, true)?.time.ok_or(Bad::Form),
+    }
 }
 
+pub(super) struct Read {
+    pub(super) days: i64,
+    pub(super) time: Option<i64>,
+    pub(super) zone: Zone,
+}
+
+/// Most come in one order of fields.
 fn read(text: &str) -> Result<Read, Bad> {
+    in_order(text).or_else(|_| free::read(text, false))
+}
+
+fn in_order(text: &str) -> Result<Read, Bad> {
     let mut rest = Text(text);
     let before = rest.era();
     let date = rest.date()?;
