@@ -5,14 +5,55 @@ use rusqlite::Connection;
 use rusqlite::types::Value as Cell;
 
 use crate::embedded::dialect::Direction;
+use crate::embedded::forward::{Place, way};
 use crate::embedded::portal::{Running, bind};
 use crate::error_response::{ErrorResponse, SqlState};
+use crate::server::RowFormat;
 
 /// An open cursor.
 pub(super) enum Cursor<'c> {
-    /// What has given its last row is `None`.
-    Streaming(Option<Running<'c>>),
+    Streaming(Streaming<'c>),
     Kept(Kept),
+}
+
+/// A cursor whose rows come as they are asked for.
+pub(super) struct Streaming<'c> {
+    /// What has given its last row is `None`.
+    pub(super) running: Option<Running<'c>>,
+    /// Rows of the FETCHes before.
+    passed: u64,
+}
+
+impl<'c> Streaming<'c> {
+    pub(super) fn new(running: Running<'c>) -> Self {
+        Self {
+            running: Some(running),
+            passed: 0,
+        }
+    }
+
+    /// The next FETCH counts anew, and gives its rows in this format.
+    pub(super) fn restart(&mut self, format: &RowFormat) {
+        if let Some(running) = &mut self.running {
+            self.passed = self.passed.saturating_add(running.count());
+            running.restart(format);
+        }
+    }
+
+    /// There are no more rows.
+    pub(super) fn end(&mut self) {
+        let last = self.running.take();
+        let rows = last.map_or(0, |running| running.count());
+        self.passed = self.passed.saturating_add(rows);
+    }
+
+    pub(super) fn place(&self) -> Place {
+        let now = self.running.as_ref().map_or(0, Running::count);
+        Place {
+            rows: self.passed.saturating_add(now),
+            ended: self.running.is_none(),
+        }
+    }
 }
 
 /// A cursor whose rows are in a temporary table, which SQLite keeps in a file once it is large.
@@ -79,9 +120,17 @@ impl Kept {
         &mut self,
         direction: Direction,
     ) -> Result<(String, [Cell; 2]), ErrorResponse> {
-        if !self.scrolls && !direction.is_forward() {
-            return Err(forward_only());
-        }
+        let direction = match self.scrolls {
+            true => direction,
+            false => {
+                let ended = self.position > self.count;
+                let rows = self.position.min(self.count);
+                let way = way(direction, Place { rows, ended })?;
+                let to = self.position.saturating_add(way.skip);
+                self.position = to.min(self.count.saturating_add(1));
+                Direction::Forward(Some(way.give))
+            }
+        };
         let (end, here) = (self.count.saturating_add(1), self.position);
         let single = |position: u64| (position, position, false, position.min(end));
         let (first, last, back, position) = match direction {

@@ -15,6 +15,7 @@ mod discard;
 mod drawn;
 mod enums;
 mod error;
+mod forward;
 mod functions;
 #[cfg(any(test, feature = "_fuzzing"))]
 pub(crate) mod fuzzing;

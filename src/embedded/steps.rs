@@ -50,7 +50,7 @@ pub(super) fn run(
         } => {
             let sql: String = connection
                 .prepare(&format!(
-                    "SELECT sql FROM \"{database}\".sqlite_schema WHERE type='view' AND name=?1"
+                    "SELECT sql FROM \"{database}\".sqlite_schema WHERE type IN ('view','index') AND name=?1"
                 ))
                 .and_then(|mut s| s.query_row([name], |r| r.get(0)))
                 .map_err(told)?;

@@ -39,6 +39,7 @@ pub struct EmbeddedSession {
 enum Command {
     Abort(Sender<()>),
     Close(u64),
+    CloseCursor(String, Sender<()>),
     Cursor(String, Sender<Option<Vec<Column>>>),
     CopyIn(u64, CopyRows, Sender<Result<(), ErrorResponse>>),
     Next(u64, u64, Option<Box<Unopened>>),
@@ -253,6 +254,11 @@ fn work(start: Start, activity: &Activity) {
                 tell(&worker);
                 answer(&context, &reply, worker.cursor(&name));
             }
+            Command::CloseCursor(name, reply) => {
+                worker.close_cursor(&name);
+                tell(&worker);
+                answer(&context, &reply, ());
+            }
             Command::CopyIn(id, rows, reply) => {
                 let taken = worker.copy_in(id, &rows);
                 tell(&worker);
@@ -383,6 +389,17 @@ impl DatabaseSession for EmbeddedSession {
             .await
             .ok()?;
         answer.recv().await.ok()?
+    }
+
+    async fn close_cursor(&mut self, name: &str) {
+        if self.is_new() {
+            return;
+        }
+        let (reply, answer) = async_channel::bounded(1);
+        let command = Command::CloseCursor(name.to_owned(), reply);
+        if self.tell(command).await.is_ok() {
+            let _ = answer.recv().await;
+        }
     }
 
     fn transaction_status(&self) -> TransactionStatus {

@@ -124,6 +124,7 @@ impl<'c> Worker<'c> {
         self.names
             .translate(statement, &self.schema, declared)
             .unwrap_or_else(|| translate(statement, &self.schema, declared))
+            .map(|translated| translated.of_text(script.text.as_deref()))
             .map_err(|f| f.respond(Some(script)))
     }
 
@@ -135,7 +136,7 @@ impl<'c> Worker<'c> {
 
     /// Whether no statement is between its first row and its last.
     pub(super) fn is_quiet(&self) -> bool {
-        let streaming = |c: &Cursor<'_>| matches!(c, Cursor::Streaming(Some(_)));
+        let streaming = |c: &Cursor<'_>| matches!(c, Cursor::Streaming(s) if s.running.is_some());
         !self.cursors.values().any(streaming) && self.portals.values().all(|p| p.running.is_none())
     }
 

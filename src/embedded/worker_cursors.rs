@@ -2,9 +2,10 @@
 
 use rusqlite::types::Value as Cell;
 
-use crate::embedded::cursor::{Cursor, Kept, forward_only};
+use crate::embedded::cursor::{Cursor, Kept, Streaming};
 use crate::embedded::dialect::{Direction, OpenCursor, Output, no_cursor};
 use crate::embedded::error::respond;
+use crate::embedded::forward::{on_row, way};
 use crate::embedded::portal::{Begun, Fetching, Running};
 use crate::embedded::value;
 use crate::embedded::worker::{Worker, changed_result};
@@ -37,7 +38,7 @@ impl<'c> Worker<'c> {
             // The formats are those of each FETCH.
             let format = RowFormat::text(&[]);
             Running::new(self.connection, sql, parameters, columns, &format, "FETCH")
-                .map(|running| Cursor::Streaming(Some(running)))
+                .map(|running| Cursor::Streaming(Streaming::new(running)))
         };
         let open = open.map_err(|e| respond(&e, Some(&self.schema)))?;
         self.cursors.insert(name.to_owned(), open);
@@ -78,16 +79,15 @@ impl<'c> Worker<'c> {
                     .map(Begun::Rows)
                     .map_err(|e| respond(&e, Some(&self.schema)))?
             }
-            Some(Cursor::Streaming(running)) => {
-                let Direction::Forward(limit @ (None | Some(1..))) = direction else {
-                    return Err(forward_only());
-                };
-                if let Some(running) = running {
-                    running.restart(format);
+            Some(Cursor::Streaming(cursor)) => {
+                let way = way(direction, cursor.place())?;
+                self.pass(name, way.skip)?;
+                if let Some(Cursor::Streaming(cursor)) = self.cursors.get_mut(name) {
+                    cursor.restart(format);
                 }
                 Begun::Fetch(Fetching {
                     name: name.to_owned(),
-                    limit: limit.unwrap_or(u64::MAX),
+                    limit: way.give,
                 })
             }
             None => return Err(no_cursor(name).respond(None)),
@@ -106,13 +106,13 @@ impl<'c> Worker<'c> {
         let Some(Cursor::Streaming(cursor)) = self.cursors.get_mut(&fetching.name) else {
             return Err(no_cursor(&fetching.name).respond(None));
         };
-        let Some(running) = cursor.as_mut() else {
+        let Some(running) = cursor.running.as_mut() else {
             events.push(Event::Complete("FETCH 0".into()));
             return Ok(true);
         };
         let left = fetching.limit.saturating_sub(running.count());
         if running.fetch(rows.min(left), &self.schema, events)? {
-            *cursor = None;
+            cursor.end();
             return Ok(true);
         }
         if running.count() < fetching.limit {
@@ -143,33 +143,49 @@ impl<'c> Worker<'c> {
                     .map_err(told)?;
                 u64::try_from(count).unwrap_or_default()
             }
-            Some(Cursor::Streaming(running)) => {
-                let Direction::Forward(limit @ (None | Some(1..))) = direction else {
-                    return Err(forward_only());
-                };
-                let mut count = 0_u64;
-                if let Some(running) = running {
-                    running.restart(&RowFormat::text(&[]));
+            Some(Cursor::Streaming(cursor)) => {
+                let place = cursor.place();
+                match direction {
+                    Direction::Forward(Some(0))
+                    | Direction::Backward(Some(0))
+                    | Direction::Relative(0) => u64::from(on_row(place)),
+                    direction => {
+                        let way = way(direction, place)?;
+                        self.pass(name, way.skip)?;
+                        self.pass(name, way.give)?
+                    }
                 }
-                let fetching = Fetching {
-                    name: name.to_owned(),
-                    limit: limit.unwrap_or(u64::MAX),
-                };
-                let mut given = Vec::new();
-                while !self.fetch(&fetching, u64::MAX, &mut given)? {
-                    given.clear();
-                }
-                // The end tells how many they were.
-                if let Some(Event::Complete(tag)) = given.last() {
-                    let number = tag.rsplit(' ').next();
-                    count = number.and_then(|n| n.parse().ok()).unwrap_or_default();
-                }
-                count
             }
             None => return Err(no_cursor(name).respond(None)),
         };
         events.push(Event::Complete(format!("MOVE {count}")));
         Ok(())
+    }
+
+    /// Goes so many rows ahead; how many there were.
+    fn pass(&mut self, name: &str, limit: u64) -> Result<u64, ErrorResponse> {
+        if let Some(Cursor::Streaming(cursor)) = self.cursors.get_mut(name) {
+            cursor.restart(&RowFormat::text(&[]));
+        }
+        if limit == 0 {
+            return Ok(0);
+        }
+        let fetching = Fetching {
+            name: name.to_owned(),
+            limit,
+        };
+        let mut given = Vec::new();
+        while !self.fetch(&fetching, u64::MAX, &mut given)? {
+            given.clear();
+        }
+        // The end tells how many they were.
+        Ok(match given.last() {
+            Some(Event::Complete(tag)) => {
+                let number = tag.rsplit(' ').next();
+                number.and_then(|n| n.parse().ok()).unwrap_or_default()
+            }
+            _ => 0,
+        })
     }
 
     pub(super) fn close_cursor(&mut self, name: &str) {

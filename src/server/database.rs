@@ -188,6 +188,12 @@ pub trait DatabaseSession: Send + 'static {
         async { None }
     }
 
+    /// Closes such a cursor, if it is there: a client closed the portal of that name.
+    fn close_cursor(&mut self, name: &str) -> impl Future<Output = ()> + Send {
+        let _ = name;
+        async {}
+    }
+
     /// Where the session stands, asked between two statements. What only
     /// [`DatabaseSession::sync`] will end is no transaction block: that is idle.
     fn transaction_status(&self) -> TransactionStatus;

@@ -35,7 +35,7 @@ fn rows_can_be_fetched_in_any_order_and_after_the_transaction() {
         ("rollback", ""),
         ("fetch h", "3|∅"),
         (
-            "select name, is_holdable, is_scrollable, statement like 'DECLARE h%' from pg_cursors",
+            "select name, is_holdable, is_scrollable, statement like 'declare h%' from pg_cursors",
             "h|t|t|t",
         ),
         ("close h", ""),
@@ -126,5 +126,43 @@ fn several_arrays_are_unnested_in_step() {
             "insert into t(n, k) select * from unnest('{x,y}'::varchar[], '{1,2}'::int[]) returning id, n, k",
             "1|x|1;2|y|2",
         ),
+    ]);
+}
+
+#[test]
+fn a_cursor_goes_ahead_to_a_row() {
+    on_empty(&[
+        ("create table t(a int primary key)", ""),
+        ("insert into t select generate_series(1,9)", ""),
+        ("begin", ""),
+        (
+            "declare c no scroll   cursor for select a from t order by a",
+            "",
+        ),
+        (
+            "select statement from pg_cursors",
+            "declare c no scroll   cursor for select a from t order by a",
+        ),
+        ("fetch absolute 0 from c", ""),
+        ("fetch first from c", "1"),
+        ("fetch absolute 3 from c", "3"),
+        ("fetch relative 2 from c", "5"),
+        ("move relative 1 in c", ""),
+        ("fetch next from c", "7"),
+        ("move 0 in c", ""),
+        ("fetch absolute 12 from c", ""),
+        ("fetch relative 0 from c", ""),
+        ("fetch absolute 3 from c", "55000"),
+        ("rollback", ""),
+        ("begin", ""),
+        (
+            "declare c no scroll cursor with hold for select a from t order by a",
+            "",
+        ),
+        ("commit", ""),
+        ("fetch absolute 4 from c", "4"),
+        ("fetch relative 2 from c", "6"),
+        ("fetch relative 0 from c", "55000"),
+        ("close c", ""),
     ]);
 }

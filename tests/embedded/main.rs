@@ -34,6 +34,7 @@ mod functions;
 mod grouping;
 mod instants;
 mod json;
+mod lost;
 mod merge;
 mod numbers;
 mod patterns;

@@ -32,7 +32,7 @@ fn defaults() {
         ),
         (
             &texts,
-            "'x'::text;'it''s'::character varying;'ab'::bpchar;NULL::text;lower('ABC'::text);\
+            "'x'::text;'it''s'::character varying;'ab'::bpchar;lower('ABC'::text);\
              ('a'::text || 'b'::text);CURRENT_USER;md5((random())::text);5;\
              SUBSTRING('abc'::text FROM 1 FOR 2)",
         ),

@@ -4,7 +4,7 @@
 use postgres_types::Type;
 use rusqlite::Connection;
 
-use crate::embedded::catalog::{TABLES, columns_of, name_of};
+use crate::embedded::catalog::{OWNER, TABLES, columns_of, name_of};
 use crate::embedded::convert;
 use crate::embedded::dialect::types;
 use crate::embedded::dialect::{
@@ -83,6 +83,7 @@ pub(in crate::embedded) fn find(
     let names: Vec<String> = columns.iter().map(|c| quote(&c.name)).collect();
     let written = match name {
         "pg_cast" => Some(casts()),
+        "pg_operator" => Some(operators()),
         _ => query(database, name).and_then(|text| query_text(schema, text)),
     };
     let sql = match written {
@@ -96,6 +97,27 @@ pub(in crate::embedded) fn find(
         }
     };
     Ok(Some(table(database, name, columns, sql)))
+}
+
+/// The operators of PostgreSQL 15 that are known here: number, name, the types of the left, the right
+/// and the result, the commutator, the negator, and whether it can merge and hash.
+const OPERATORS: &str = include_str!("operators.txt");
+
+fn operators() -> String {
+    let mut rows = Vec::new();
+    for line in OPERATORS.lines() {
+        let fields: Vec<&str> = line.split(' ').collect();
+        if let [oid, name, left, right, result, other, negator, can] = fields.as_slice() {
+            let kind = if *left == "0" { "l" } else { "b" };
+            rows.push(format!(
+                "({oid},{},11,{OWNER},'{kind}',{},{},{left},{right},{result},{other},{negator},0,0,0)",
+                literal(name),
+                u8::from(can.starts_with('t')),
+                u8::from(can.ends_with('t'))
+            ));
+        }
+    }
+    format!("VALUES {}", rows.join(","))
 }
 
 /// The casts that are more than to write a value and to read it again.

@@ -6,7 +6,7 @@ use sqlparser::ast::{ConstraintReferenceMatchKind, CreateTable};
 
 use crate::embedded::catalog::fill::{Fill, Object, list};
 use crate::embedded::catalog::insert;
-use crate::embedded::dialect::{Table, constraint_name, foreign_key, identifier, waits};
+use crate::embedded::dialect::{Table, constraint_names, foreign_key, identifier, waits};
 
 impl Fill<'_> {
     /// Which columns and which index of the other table a foreign key points at, once all are
@@ -81,6 +81,7 @@ impl Fill<'_> {
                 key.to.extend(to);
             }
         }
+        let mut seen: Vec<Vec<String>> = Vec::new();
         for key in keys {
             let ForeignKey {
                 target,
@@ -94,8 +95,12 @@ impl Fill<'_> {
                 // It is the other table's primary key that is meant.
                 to = self.primary_key(object.database, &target)?;
             }
-            let name = create
-                .and_then(|c| constraint_name(c, "f", &from))
+            // SQLite has the last first.
+            let names = create.map(|c| constraint_names(c, "f", &from));
+            let later = seen.iter().filter(|other| **other == from).count();
+            seen.push(from.clone());
+            let name = names
+                .and_then(|names| names.into_iter().rev().nth(later))
                 .unwrap_or_else(|| format!("{}_{}_fkey", object.name, from.join("_")));
             let oid = self.number();
             self.keys

@@ -6,7 +6,9 @@ use sqlparser::ast::{Expr, Statement};
 use sqlparser::dialect::{PostgreSqlDialect, SQLiteDialect};
 use sqlparser::parser::Parser;
 
-use crate::embedded::dialect::{Table, identifier, nulls_order, qualified, shown_expression};
+use crate::embedded::dialect::{
+    IndexOptions, Table, identifier, nulls_order, qualified, shown_expression,
+};
 use crate::embedded::schema::SqliteSchema;
 
 /// A column of an index.
@@ -20,6 +22,8 @@ pub(super) struct Key {
     pub(super) kind: Type,
     pub(super) descending: bool,
     pub(super) nulls_first: bool,
+    /// Its collation and operator class, if they are said.
+    pub(super) said: String,
 }
 
 impl Key {
@@ -31,6 +35,7 @@ impl Key {
             kind: Type::TEXT,
             descending: false,
             nulls_first: false,
+            said: String::new(),
         }
     }
 
@@ -42,7 +47,7 @@ impl Key {
             (true, true) => " DESC",
             (true, false) => " DESC NULLS LAST",
         };
-        format!("{}{word}", self.shown)
+        format!("{}{}{word}", self.shown, self.said)
     }
 
     /// `pg_index.indoption`: 1 for DESC, 2 for NULLs first.
@@ -80,15 +85,18 @@ pub(super) fn read(
     )?;
     let mut rows = statement.query([index, database])?;
     let nulls = nulls_order(sql);
+    let options = IndexOptions::kept(sql);
     while let Some(row) = rows.next()? {
         let (column, descending): (Option<String>, bool) = (row.get(0)?, row.get(1)?);
         let written = written.next();
         // As the direction says, unless the statement did.
+        let said = options.key(keys.len());
         let nulls_first = nulls.get(keys.len()).copied().unwrap_or(descending);
         keys.push(match (column, written) {
             (Some(column), _) => Key {
                 descending,
                 nulls_first,
+                said,
                 ..Key::plain(&column)
             },
             (None, written) => {
@@ -104,6 +112,7 @@ pub(super) fn read(
                     kind,
                     descending,
                     nulls_first,
+                    said,
                 }
             }
         });

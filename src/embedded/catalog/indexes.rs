@@ -6,7 +6,8 @@ use crate::embedded::catalog::fill::{Fill, Object, list};
 use crate::embedded::catalog::index_keys::{self, Key};
 use crate::embedded::catalog::{OWNER, insert, opclasses};
 use crate::embedded::dialect::{
-    PRIMARY_MARK, Table, TableColumn, UNIQUE_MARK, constraint_name, identifier, index_text,
+    IndexOptions, PRIMARY_MARK, Table, TableColumn, UNIQUE_MARK, constraint_name, identifier,
+    index_text,
 };
 
 impl Fill<'_> {
@@ -26,7 +27,16 @@ impl Fill<'_> {
                 .and_then(|c| constraint_name(c, "p", &columns))
                 .unwrap_or_else(|| format!("{}_pkey", object.name));
             let keys = [Key::plain(&counts.name)];
-            self.index(object, table, oid, &name, &keys, (true, Some("p")), None)?;
+            self.index(
+                object,
+                table,
+                oid,
+                &name,
+                &keys,
+                (true, Some("p")),
+                None,
+                "",
+            )?;
             count += 1;
         }
         let mut list = self.connection.prepare_cached(
@@ -83,6 +93,7 @@ impl Fill<'_> {
                 &keys,
                 (unique, kind),
                 predicate.as_deref().filter(|_| partial),
+                text,
             )?;
             count += 1;
         }
@@ -99,10 +110,16 @@ impl Fill<'_> {
         keys: &[Key],
         (unique, constraint): (bool, Option<&str>),
         predicate: Option<&str>,
+        statement: &str,
     ) -> rusqlite::Result<()> {
+        let options = IndexOptions::kept(statement);
+        let (method, method_number) = options.method();
+        let included: Vec<Key> = options.included.iter().map(|c| Key::plain(c)).collect();
+        let all: Vec<&Key> = keys.iter().chain(&included).collect();
+        let whole = i64::try_from(all.len()).unwrap_or(0);
         let count = i64::try_from(keys.len()).unwrap_or(0);
         let columns: Vec<String> = keys.iter().map(|k| k.name.clone()).collect();
-        let numbers: Vec<String> = keys
+        let numbers: Vec<String> = all
             .iter()
             .map(|k| {
                 let same = |t: &TableColumn| Some(&t.name) == k.column.as_ref();
@@ -120,16 +137,16 @@ impl Fill<'_> {
                 &name,
                 &2200,
                 &OWNER,
-                &403,
+                &method_number,
                 &persistence,
                 &"i",
-                &count,
+                &whole,
                 &1,
                 &"n",
             ],
         )?;
         let zeros = vec!["0"; keys.len()].join(" ");
-        let options: Vec<&str> = keys.iter().map(Key::option).collect();
+        let orders: Vec<&str> = keys.iter().map(Key::option).collect();
         let expressions: Vec<&str> = keys
             .iter()
             .filter(|k| k.column.is_none())
@@ -153,7 +170,7 @@ impl Fill<'_> {
             &[
                 &oid,
                 &object.oid,
-                &count,
+                &whole,
                 &count,
                 &unique,
                 &(constraint == Some("p")),
@@ -164,12 +181,12 @@ impl Fill<'_> {
                 &numbers.join(" "),
                 &zeros,
                 &classes.join(" "),
-                &options.join(" "),
+                &orders.join(" "),
                 &expressions,
                 &predicate,
             ],
         )?;
-        for (number, key) in (1_i64..).zip(keys) {
+        for (number, key) in (1_i64..).zip(&all) {
             let same = |c: &&TableColumn| Some(&c.name) == key.column.as_ref();
             let ty = table.columns.iter().find(same);
             insert(
@@ -195,10 +212,11 @@ impl Fill<'_> {
         }
         let word = if unique { "UNIQUE " } else { "" };
         let mut text = format!(
-            "CREATE {word}INDEX {} ON public.{} USING btree ({})",
+            "CREATE {word}INDEX {} ON public.{} USING {method} ({}){}",
             identifier(name),
             identifier(&object.name),
-            keys.iter().map(Key::ordered).collect::<Vec<_>>().join(", ")
+            keys.iter().map(Key::ordered).collect::<Vec<_>>().join(", "),
+            options.tail()
         );
         if let Some(predicate) = predicate {
             text.push_str(&format!(" WHERE {predicate}"));

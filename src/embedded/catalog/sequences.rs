@@ -3,7 +3,7 @@
 use rusqlite::Connection;
 
 use crate::embedded::catalog::{OWNER, insert};
-use crate::embedded::dialect::{SEQUENCES, serial_name};
+use crate::embedded::dialect::{CACHES, SEQUENCES, serial_name};
 use crate::embedded::schema::has_table;
 use crate::embedded::sequences::{owned, serials};
 
@@ -35,6 +35,15 @@ pub(super) fn fill(
     }
     if has_table(connection, SEQUENCES)? {
         own(connection, number)?;
+    }
+    if has_table(connection, CACHES)? {
+        connection.execute(
+            &format!(
+                "UPDATE pg_catalog.pg_sequence AS s SET seqcache=k.cache FROM main.{CACHES} k \
+                 JOIN pg_catalog.pg_class c ON c.relname=k.name AND c.relkind='S' WHERE s.seqrelid=c.oid"
+            ),
+            [],
+        )?;
     }
     // A default that draws from a sequence depends on it.
     connection.execute(

@@ -186,7 +186,12 @@ pub(super) fn fill(connection: &Connection, facts: &Facts) -> rusqlite::Result<(
         "rolname,rolinherit,rolconnlimit,rolpassword,oid",
         &[&"pg_database_owner", &1, &-1, &"********", &DATABASE_OWNER],
     )?;
-    for (oid, name, kind) in [(2, "heap", "t"), (403, "btree", "i")] {
+    for (oid, name, kind) in [
+        (2, "heap", "t"),
+        (403, "btree", "i"),
+        (405, "hash", "i"),
+        (3580, "brin", "i"),
+    ] {
         insert(
             connection,
             "pg_am",

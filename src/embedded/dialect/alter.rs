@@ -13,6 +13,7 @@ use crate::embedded::dialect::definition::{Definition, Removed, Step};
 use crate::embedded::dialect::dml::own_name;
 use crate::embedded::dialect::expr::{Translator, shorten};
 use crate::embedded::dialect::from::scope_within;
+use crate::embedded::dialect::index_options::IndexOptions;
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{Place, Scope, fold, object};
 use crate::embedded::dialect::{Fault, Table, TableColumn, quote};
@@ -25,6 +26,8 @@ pub(super) struct Change {
     pub(super) steps: Vec<Step>,
     /// Columns that it adds: constraints may be about them.
     pub(super) added: Vec<NewColumn>,
+    /// The indexes that it makes.
+    pub(super) made: Vec<String>,
 }
 
 impl Change {
@@ -142,6 +145,7 @@ impl Translator<'_> {
             table,
             steps: Vec::new(),
             added: Vec::new(),
+            made: Vec::new(),
         };
         for operation in &alter.operations {
             self.operation(&mut change, operation)
@@ -199,6 +203,17 @@ impl Translator<'_> {
                     quote(&new)
                 ));
                 change.steps.extend(views);
+                for index in self.schema.indexes(&change.table)? {
+                    let options = IndexOptions::kept(index.sql.as_deref().unwrap_or_default());
+                    if let Some((was, is)) = options.renamed(&old, &new) {
+                        change.steps.push(Step::ViewText {
+                            database: change.table.database,
+                            name: index.name,
+                            old: was,
+                            new: is,
+                        });
+                    }
+                }
                 change
                     .steps
                     .extend(self.move_comments(&bare, Some(&old), Some(&new))?);

@@ -12,16 +12,15 @@ use crate::embedded::dialect::alter_constraint::{
     check_rows, contains_null, holds_null, unique_index,
 };
 use crate::embedded::dialect::alter_sequence::drawing;
-use crate::embedded::dialect::ddl::{NewColumn, Uniques, declared_as, scope_of};
+use crate::embedded::dialect::ddl::{NewColumn, Uniques, declared_as, is_no_default, scope_of};
 use crate::embedded::dialect::definition::{Removed, UNIQUE_MARK};
 use crate::embedded::dialect::expr::{Sql, Translator, shorten};
 use crate::embedded::dialect::from::relation_of;
 use crate::embedded::dialect::identity::{identity, identity_mark, mark_of};
+use crate::embedded::dialect::index_options::IndexOptions;
 use crate::embedded::dialect::scope::{Place, Scope, fold};
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::{
-    BY_DEFAULT, Fault, TableColumn, literal, quote, serial_name, shown,
-};
+use crate::embedded::dialect::{BY_DEFAULT, Fault, TableColumn, literal, quote, shown};
 use crate::error_response::SqlState;
 
 impl Translator<'_> {
@@ -47,7 +46,9 @@ impl Translator<'_> {
         }
         for index in self.schema.indexes(&change.table)? {
             let quoted = quote(name);
-            let within = index.columns.contains(&Some(name.clone()))
+            let options = IndexOptions::kept(index.sql.as_deref().unwrap_or_default());
+            let within = options.included.contains(name)
+                || index.columns.contains(&Some(name.clone()))
                 || index.sql.as_ref().is_some_and(|sql| sql.contains(&quoted));
             if within {
                 if index.sql.is_none() {
@@ -84,6 +85,7 @@ impl Translator<'_> {
         change: &mut Change,
         definition: &ColumnDef,
     ) -> Result<(), Fault> {
+        let definition = &self.with_names_in(change, definition)?;
         let bare = change.table.name.clone();
         let target = change.table.sql.clone();
         let mut columns = self.new_columns(std::slice::from_ref(definition))?;
@@ -118,7 +120,8 @@ impl Translator<'_> {
             let mut default = false;
             let mut not_null = false;
             if !drawn.is_empty() {
-                let sequence = literal(&serial_name(&bare, &column.name));
+                let sequence = self.free_name((&bare, Some(&column.name)), "seq", &[])?;
+                let sequence = literal(&sequence);
                 change.sql(format!("UPDATE {target} SET {name}=pg_nextval({sequence})"));
             }
             for option in &definition.options {
@@ -152,14 +155,11 @@ impl Translator<'_> {
                 match &option.option {
                     ColumnOption::Check(check) => {
                         let condition = self.condition(&check.expr, &scope, "CHECK")?;
-                        let given = option.name.as_ref().map(fold);
-                        let given =
-                            given.unwrap_or_else(|| format!("{bare}_{}_check", column.name));
+                        let given = option.name.as_ref().map(fold).unwrap_or_default();
                         check_rows(change, &condition, &given);
                     }
                     ColumnOption::ForeignKey(key) if default => {
-                        let given = option.name.as_ref().map(fold);
-                        let given = given.unwrap_or_else(|| format!("{bare}_{}_fkey", column.name));
+                        let given = option.name.as_ref().map(fold).unwrap_or_default();
                         self.check_keys(change, std::slice::from_ref(&column.name), key, &given)?;
                     }
                     _ => {}
@@ -214,6 +214,11 @@ impl Translator<'_> {
             O::SetDefault { value } => {
                 let sql = self.expr(value, &Scope::default())?;
                 let sql = self.assign(sql, &column.name, &column.ty).at(value)?;
+                if is_no_default(value, &column.ty) {
+                    change.definition.set_default(&column.name, None)?;
+                    change.define();
+                    return Ok(());
+                }
                 change
                     .definition
                     .set_default(&column.name, Some(&sql.text))?;
@@ -285,7 +290,7 @@ impl Translator<'_> {
         };
         let (_, steps) = self.own_sequence(&bare, &new, options, None)?;
         change.steps.extend(steps);
-        let default = drawing(&serial_name(&bare, &column.name));
+        let default = drawing(&self.free_name((&bare, Some(&column.name)), "seq", &[])?);
         change
             .definition
             .set_default(&column.name, Some(&default))?;

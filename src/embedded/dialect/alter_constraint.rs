@@ -5,10 +5,11 @@ use std::rc::Rc;
 use sqlparser::ast::{ForeignKeyConstraint, Ident, IndexColumn, TableConstraint};
 
 use crate::embedded::dialect::alter::{Change, depends};
-use crate::embedded::dialect::check_name::check_name;
-use crate::embedded::dialect::ddl::{already, column_name, list};
+use crate::embedded::dialect::check_name::check_column;
+use crate::embedded::dialect::ddl::{already, column_name, list, no_include};
 use crate::embedded::dialect::definition::{PRIMARY_MARK, Removed, UNIQUE_MARK};
 use crate::embedded::dialect::expr::{Sql, Translator};
+use crate::embedded::dialect::made_names::addition;
 use crate::embedded::dialect::scope::fold;
 use crate::embedded::dialect::{Fault, literal, quote};
 use crate::error_response::{ErrorResponse, SqlState};
@@ -57,16 +58,18 @@ impl Translator<'_> {
         }
         match constraint {
             TableConstraint::Unique(unique) => {
+                no_include(&unique.include)?;
                 let columns = key_columns(change, &unique.columns)?;
-                let default = format!("{}_{}_key", table.name, columns.join("_"));
                 let name = match unique.name.as_ref() {
                     Some(name) => fold(name),
-                    None => self.free_index_name(&default)?,
+                    None => self.new_name(change, Some(&columns), "key")?,
                 };
                 let on = (table.database, table.name.as_str());
                 change.sql(unique_index(on, &name, &columns, UNIQUE_MARK));
+                change.made.push(name);
             }
             TableConstraint::PrimaryKey(key) => {
+                no_include(&key.include)?;
                 if table.columns.iter().any(|c| c.key) {
                     return Err(Fault::new(
                         SqlState::INVALID_TABLE_DEFINITION,
@@ -77,8 +80,10 @@ impl Translator<'_> {
                     ));
                 }
                 let columns = key_columns(change, &key.columns)?;
-                let name = key.name.as_ref().map(fold);
-                let name = name.unwrap_or_else(|| format!("{}_pkey", table.name));
+                let name = match key.name.as_ref() {
+                    Some(name) => fold(name),
+                    None => self.new_name(change, None, "pkey")?,
+                };
                 for column in &columns {
                     change.refuse(
                         holds_null(&table.sql, column),
@@ -93,12 +98,14 @@ impl Translator<'_> {
             TableConstraint::Check(check) => {
                 let scope = change.scope()?;
                 let condition = self.condition(&check.expr, &scope, "CHECK")?;
-                let name = check.name.as_ref().map(fold);
-                let taken = change.definition.constraint_names();
-                let taken: Vec<String> = taken.into_iter().map(str::to_owned).collect();
                 let columns = table.columns.iter().map(|c| c.name.as_str());
-                let name =
-                    name.unwrap_or_else(|| check_name(&table.name, columns, &check.expr, &taken));
+                let name = match check.name.as_ref() {
+                    Some(name) => fold(name),
+                    None => {
+                        let column = check_column(columns, &check.expr).map(str::to_owned);
+                        self.new_name(change, column.as_ref().map(std::slice::from_ref), "check")?
+                    }
+                };
                 if verify {
                     check_rows(change, &condition, &name);
                 }
@@ -115,9 +122,10 @@ impl Translator<'_> {
                     .iter()
                     .map(|c| change.named(c))
                     .collect::<Result<_, _>>()?;
-                let name = key.name.as_ref().map(fold);
-                let name =
-                    name.unwrap_or_else(|| format!("{}_{}_fkey", table.name, columns.join("_")));
+                let name = match key.name.as_ref() {
+                    Some(name) => fold(name),
+                    None => self.new_name(change, Some(&columns), "fkey")?,
+                };
                 if verify {
                     self.check_keys(change, &columns, key, &name)?;
                 }
@@ -132,6 +140,20 @@ impl Translator<'_> {
             other => return Err(Fault::unsupported(format!("the constraint {other}"))),
         }
         Ok(())
+    }
+
+    /// A name for a constraint of the table that is changed.
+    pub(super) fn new_name(
+        &self,
+        change: &Change,
+        columns: Option<&[String]>,
+        label: &str,
+    ) -> Result<String, Fault> {
+        let taken = change.definition.constraint_names().into_iter();
+        let mut taken: Vec<String> = taken.map(str::to_owned).collect();
+        taken.extend(change.made.iter().cloned());
+        let columns = columns.map(addition);
+        self.free_name((&change.table.name, columns.as_deref()), label, &taken)
     }
 
     /// That each row's key is there.

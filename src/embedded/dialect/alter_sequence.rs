@@ -13,7 +13,7 @@ use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::fold;
 use crate::embedded::dialect::sequence::{OWNED, SEQUENCES, Sequence, bounds, described};
 use crate::embedded::dialect::small::nothing;
-use crate::embedded::dialect::{Fault, literal, no_sequence, serial_name, types};
+use crate::embedded::dialect::{Fault, literal, no_sequence, sequence_cache, types};
 use crate::error_response::SqlState;
 
 /// A default that draws from the sequence.
@@ -89,7 +89,8 @@ impl Translator<'_> {
                 SequenceChange::Schema(_) => {
                     return Err(Fault::unsupported("a schema other than public"));
                 }
-                SequenceChange::Cache | SequenceChange::OwnerTo => {}
+                SequenceChange::Cache(count) => steps.extend(self.keep_cache(&name, *count)?),
+                SequenceChange::OwnerTo => {}
                 other => {
                     counted = true;
                     new.change(other)?;
@@ -132,7 +133,7 @@ impl Translator<'_> {
                         next.saturating_sub(1)
                     )));
                 }
-                SequenceChange::Cache
+                SequenceChange::Cache(1)
                 | SequenceChange::Cycle(false)
                 | SequenceChange::Increment(1)
                 | SequenceChange::Max(None)
@@ -191,6 +192,7 @@ impl Translator<'_> {
                 "UPDATE main.{OWNED} SET sequence={to} WHERE sequence={old}"
             )));
         }
+        steps.extend(self.move_cache(name, Some(new))?);
         for table in self.schema.tables_with(&drawing(name))? {
             if let Some(table) = self.schema.table(Some("public"), &table)? {
                 let sql = table.definition.replace(&drawing(name), &drawing(new));
@@ -256,12 +258,10 @@ impl Translator<'_> {
         options: &[SequenceOptions],
         mark: Option<&str>,
     ) -> Result<(String, Vec<Step>), Fault> {
-        let name = serial_name(table, &column.name);
-        if self.schema.has_sequence(&name)? || self.schema.table(Some("public"), &name)?.is_some() {
-            return Err(already(&name));
-        }
+        let name = self.free_name((table, Some(&column.name)), "seq", &[])?;
         let (sequence, _) = described(options, column.ty.kind.clone())?;
         let mut steps = sequence.create(&name);
+        steps.extend(self.keep_cache(&name, sequence_cache::said(options)?)?);
         steps.push(owners());
         steps.push(owned_by(&name, table, &column.name));
         let mark = mark.map(|mark| format!(" {}", identity_mark(mark, &column.name)));
@@ -315,6 +315,7 @@ impl Translator<'_> {
         steps.push(Step::Sql(format!(
             "DELETE FROM main.{SEQUENCES} WHERE name={place}"
         )));
+        steps.extend(self.move_cache(name, None)?);
         if self.schema.has_owned()? {
             steps.push(Step::Sql(format!(
                 "DELETE FROM main.{OWNED} WHERE sequence={place}"

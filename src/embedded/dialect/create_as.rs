@@ -172,8 +172,10 @@ impl Translator<'_> {
     ) -> Result<(), Fault> {
         let (namespace, name) = on;
         if !key.is_empty() {
-            steps.push(unique_index(on, &format!("{name}_pkey"), &key, PRIMARY_MARK).into());
+            let free = self.free_name((name, None), "pkey", &[])?;
+            steps.push(unique_index(on, &free, &key, PRIMARY_MARK).into());
         }
+        let mut made = Vec::new();
         for index in self.schema.indexes(source)? {
             let Some(sql) = &index.sql else {
                 continue;
@@ -187,11 +189,13 @@ impl Translator<'_> {
                 None => "expr".into(),
             };
             if let (true, Some(columns)) = (index.constraint, &columns) {
-                let free = self.free_index_name(&format!("{name}_{middle}_key"))?;
+                let free = self.free_name((name, Some(&middle)), "key", &made)?;
+                made.push(free.clone());
                 steps.push(unique_index(on, &free, columns, UNIQUE_MARK).into());
                 continue;
             }
-            let free = self.free_index_name(&format!("{name}_{middle}_idx"))?;
+            let free = self.free_name((name, Some(&middle)), "idx", &made)?;
+            made.push(free.clone());
             let (_, keys) = sql
                 .split_once(&format!(" ON {}(", quote(&source.name)))
                 .ok_or_else(|| Fault::unsupported("LIKE of this index"))?;

@@ -1,29 +1,21 @@
 //! CREATE INDEX and CREATE VIEW.
 
-use sqlparser::ast::{CreateIndex, CreateView, Expr};
+use sqlparser::ast::{CreateIndex, CreateView};
 
 use crate::embedded::dialect::ddl::{VIEW_TYPES, already, settled};
 use crate::embedded::dialect::definition::Step;
 use crate::embedded::dialect::dml::own_name;
 use crate::embedded::dialect::expr::Translator;
+use crate::embedded::dialect::index_options::{IndexOptions, descends};
+use crate::embedded::dialect::made_names::{addition, index_columns};
 use crate::embedded::dialect::plan::Plan;
-use crate::embedded::dialect::scope::{Scope, fold};
+use crate::embedded::dialect::scope::{Place, Scope, fold};
 use crate::embedded::dialect::types;
 use crate::embedded::dialect::{Fault, deparse, quote};
 use crate::error_response::SqlState;
 
 impl Translator<'_> {
     pub(super) fn create_index(&mut self, create: &CreateIndex) -> Result<Plan, Fault> {
-        if let Some(using) = &create.using
-            && !matches!(
-                using.to_string().to_lowercase().as_str(),
-                "btree" | "hash" | "brin"
-            )
-        {
-            return Err(
-                Fault::unsupported(format!("an index USING {using}")).at(&create.table_name)
-            );
-        }
         if create.nulls_distinct == Some(false) {
             return Err(Fault::unsupported("NULLS NOT DISTINCT").at(&create.table_name));
         }
@@ -31,17 +23,17 @@ impl Translator<'_> {
         let scope = super::from::scope_within(&table, &table.name)?;
         let mut keys = Vec::new();
         let mut nulls = Vec::new();
-        let mut parts = vec![table.name.clone()];
+        let options = IndexOptions::said(create).at(&create.table_name)?;
+        let known = |name: &String| table.columns.iter().any(|c| c.name == *name);
+        if let Some(name) = options.included.iter().find(|name| !known(name)) {
+            return Err(Fault::new(
+                SqlState::UNDEFINED_COLUMN,
+                format!("column \"{name}\" does not exist"),
+            ));
+        }
         for column in &create.columns {
             let sql = self.expr(&column.column.expr, &scope)?;
-            parts.push(match &column.column.expr {
-                Expr::Identifier(ident) => fold(ident),
-                _ => "expr".into(),
-            });
-            let descending = matches!(
-                column.column.options.sort,
-                Some(sqlparser::ast::OrderBySort::Desc)
-            );
+            let descending = descends(column);
             nulls.push((column.column.options.nulls_first, descending));
             keys.push(format!(
                 "{}{}",
@@ -49,10 +41,12 @@ impl Translator<'_> {
                 if descending { " DESC" } else { "" }
             ));
         }
-        parts.push("idx".into());
         let name = match &create.name {
             Some(name) => own_name(name)?,
-            None => self.free_index_name(&parts.join("_"))?,
+            None => {
+                let columns = addition(&index_columns(&create.columns, &create.include));
+                self.free_name((&table.name, Some(&columns)), "idx", &[])?
+            }
         };
         if self.schema.index_exists(&name)? || self.schema.table(Some("public"), &name)?.is_some() {
             if create.if_not_exists {
@@ -66,8 +60,9 @@ impl Translator<'_> {
         let unique = if create.unique { "UNIQUE " } else { "" };
         let schema = table.sql.split('.').next().unwrap_or("\"main\"");
         let mut sql = format!(
-            "CREATE {unique}INDEX {schema}.{}{} ON {}({})",
+            "CREATE {unique}INDEX {schema}.{}{}{} ON {}({})",
             quote(&name),
+            options.mark(),
             nulls_mark(&nulls),
             quote(&table.name),
             keys.join(",")
@@ -80,16 +75,6 @@ impl Translator<'_> {
             steps: vec![sql.into()],
             tag: "CREATE INDEX".into(),
         })
-    }
-
-    pub(super) fn free_index_name(&self, base: &str) -> Result<String, Fault> {
-        let mut name = base.to_owned();
-        let mut number = 0_u32;
-        while self.schema.index_exists(&name)? {
-            number = number.saturating_add(1);
-            name = format!("{base}{number}");
-        }
-        Ok(name)
     }
 
     pub(super) fn create_view(&mut self, create: &CreateView) -> Result<Plan, Fault> {

@@ -3,7 +3,7 @@
 use postgres_types::Type;
 use sqlparser::ast::{
     ColumnDef, ColumnOption, ColumnOptionDef, CreateTable, Expr, GeneratedAs, Ident, IndexColumn,
-    TableConstraint,
+    TableConstraint, Value,
 };
 
 use crate::embedded::dialect::alter_constraint::unique_index;
@@ -12,12 +12,13 @@ use crate::embedded::dialect::expr::Translator;
 use crate::embedded::dialect::identity::{
     BY_DEFAULT, identity, identity_mark, serial_bounds, serial_kind,
 };
+use crate::embedded::dialect::made_names::{addition, made_name};
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::references::deferrable;
 use crate::embedded::dialect::schemas::new_relation;
 use crate::embedded::dialect::scope::{Place, Relation, RelationColumn, Scope, fold, object};
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::{Fault, Output, quote, shown};
+use crate::embedded::dialect::{Fault, Output, quote, serial_name, shown};
 use crate::embedded::functions::collation;
 use crate::error_response::SqlState;
 
@@ -77,7 +78,7 @@ impl Translator<'_> {
                 _ => plan,
             });
         }
-        let create = &*super::check_name::with_names(create, &name);
+        let create = &self.with_names(create, &name)?;
         let mut columns = self.new_columns(&create.columns)?;
         if columns.is_empty() {
             return Err(Fault::unsupported("a table without columns").at(&create.name));
@@ -116,6 +117,10 @@ impl Translator<'_> {
                 continue;
             }
             let mut definition = definition.clone();
+            if column.serial && self.is_taken(&serial_name(&name, &column.name), "seq")? {
+                let what = "a serial primary key whose sequence would have a name that is taken";
+                return Err(Fault::unsupported(what).at_name(&definition.name));
+            }
             if column.serial {
                 // It is the key, by whichever name.
                 definition.options.extend(key_option(create));
@@ -191,7 +196,7 @@ impl Translator<'_> {
             let given = given.filter_map(|o| o.name.as_ref()).next();
             let mut text = format!(
                 "{name} INTEGER CONSTRAINT {} PRIMARY KEY AUTOINCREMENT{check}",
-                quote(&given.map_or_else(|| format!("{table}_pkey"), fold))
+                quote(&given.map_or_else(|| made_name(table, None, "pkey"), fold))
             );
             for option in &definition.options {
                 match &option.option {
@@ -234,28 +239,30 @@ impl Translator<'_> {
                 ColumnOption::Default(expr) => {
                     let sql = self.expr(expr, &Scope::default())?;
                     let sql = self.assign(sql, &column.name, &column.ty).at(expr)?;
+                    if is_no_default(expr, &column.ty) {
+                        continue;
+                    }
                     let shown = shown::written(expr, &column.ty, self.schema);
                     let mark = shown.map(|s| shown::mark(&s)).unwrap_or_default();
                     text.push_str(&format!(" {mark}DEFAULT ({})", sql.text));
                 }
                 ColumnOption::PrimaryKey(key) => {
-                    let constraint = named(&format!("{table}_pkey"));
+                    let constraint = named(&made_name(table, None, "pkey"));
                     let defer = deferrable(key.characteristics.as_ref(), false)?;
                     text.push_str(&format!(" NOT NULL{constraint} PRIMARY KEY{defer}"));
                 }
                 ColumnOption::Unique(unique) => {
                     deferrable(unique.characteristics.as_ref(), false)?;
                     let given = option.name.as_ref().or(unique.name.as_ref());
-                    let base = format!("{table}_{}_key", column.name);
-                    self.unique(given, &base, vec![column.name.clone()], uniques)?;
+                    self.unique(table, given, vec![column.name.clone()], uniques)?;
                 }
                 ColumnOption::Check(check) => {
-                    let constraint = named(&format!("{table}_{}_check", column.name));
+                    let constraint = named(&made_name(table, Some(&column.name), "check"));
                     let condition = self.condition(&check.expr, scope, "CHECK")?;
                     text.push_str(&format!("{constraint} CHECK ({})", condition.text));
                 }
                 ColumnOption::ForeignKey(key) => {
-                    text.push_str(&named(&format!("{table}_{}_fkey", column.name)));
+                    text.push_str(&named(&made_name(table, Some(&column.name), "fkey")));
                     text.push_str(&self.references(key, table, 1)?);
                 }
                 ColumnOption::Generated {
@@ -298,6 +305,7 @@ impl Translator<'_> {
         };
         Ok(Some(match constraint {
             TableConstraint::PrimaryKey(key) => {
+                no_include(&key.include)?;
                 let names = index_columns(&key.columns, columns)?;
                 let serial = columns
                     .iter()
@@ -305,7 +313,7 @@ impl Translator<'_> {
                 if serial {
                     return Ok(None);
                 }
-                let constraint = named(&key.name, format!("{table}_pkey"));
+                let constraint = named(&key.name, made_name(table, None, "pkey"));
                 let defer = deferrable(key.characteristics.as_ref(), false)?;
                 // In SQLite a primary key may be NULL unless it is said.
                 let checks: Vec<String> = names
@@ -320,20 +328,21 @@ impl Translator<'_> {
                 )
             }
             TableConstraint::Unique(unique) => {
+                no_include(&unique.include)?;
                 let names = index_columns(&unique.columns, columns)?;
                 deferrable(unique.characteristics.as_ref(), false)?;
-                let base = format!("{table}_{}_key", names.join("_"));
-                self.unique(unique.name.as_ref(), &base, names, uniques)?;
+                self.unique(table, unique.name.as_ref(), names, uniques)?;
                 return Ok(None);
             }
             TableConstraint::Check(check) => {
-                let constraint = named(&check.name, format!("{table}_check"));
+                let constraint = named(&check.name, made_name(table, None, "check"));
                 let condition = self.condition(&check.expr, scope, "CHECK")?;
                 format!("{constraint} CHECK ({})", condition.text)
             }
             TableConstraint::ForeignKey(key) => {
                 let names: Vec<String> = key.columns.iter().map(fold).collect();
-                let constraint = named(&key.name, format!("{table}_{}_fkey", names.join("_")));
+                let constraint =
+                    named(&key.name, made_name(table, Some(&addition(&names)), "fkey"));
                 format!(
                     "{constraint} FOREIGN KEY ({}){}",
                     list(&names),
@@ -347,21 +356,16 @@ impl Translator<'_> {
     /// Unique constraints are indexes of their own, so that they can be dropped.
     fn unique(
         &self,
+        table: &str,
         given: Option<&Ident>,
-        base: &str,
         columns: Vec<String>,
         uniques: &mut Uniques,
     ) -> Result<(), Fault> {
         let name = match given {
             Some(name) => fold(name),
             None => {
-                let mut name = self.free_index_name(base)?;
-                let mut number = 0_u32;
-                while uniques.0.iter().any(|(taken, _)| *taken == name) {
-                    number = number.saturating_add(1);
-                    name = format!("{base}{number}");
-                }
-                name
+                let others: Vec<String> = uniques.0.iter().map(|(name, _)| name.clone()).collect();
+                self.free_name((table, Some(&addition(&columns))), "key", &others)?
             }
         };
         uniques.0.push((name, columns));
@@ -381,6 +385,30 @@ fn is_computed(column: &ColumnDef) -> bool {
             }
         )
     })
+}
+
+/// DEFAULT NULL is none, unless the type's modifier makes more of it (PostgreSQL's cookDefault).
+pub(super) fn is_no_default(expr: &Expr, ty: &Ty) -> bool {
+    let null = match expr {
+        Expr::Nested(inner) => return is_no_default(inner, ty),
+        Expr::Cast {
+            expr, data_type, ..
+        } => {
+            let cast = types::named(&data_type.to_string());
+            return cast.is_ok_and(|cast| cast == *ty) && is_no_default(expr, ty);
+        }
+        Expr::Value(value) => matches!(value.value, Value::Null),
+        _ => false,
+    };
+    null && ty.modifier < 0
+}
+
+/// A constraint has no columns that it is not about.
+pub(super) fn no_include(included: &[Ident]) -> Result<(), Fault> {
+    match included.first() {
+        Some(name) => Err(Fault::unsupported("INCLUDE of a constraint").at_name(name)),
+        None => Ok(()),
+    }
 }
 
 /// WITH NO DATA.

@@ -33,7 +33,7 @@ pub(in crate::embedded) enum Step {
         new_name: String,
         sql: String,
     },
-    /// Another piece of text in a view, in whichever database it is.
+    /// Another piece of text in a view or an index, in whichever database it is.
     ViewText {
         database: &'static str,
         name: String,
@@ -361,6 +361,16 @@ pub(in crate::embedded) fn constraint_name(
     kind: &str,
     columns: &[String],
 ) -> Option<String> {
+    constraint_names(create, kind, columns).into_iter().next()
+}
+
+/// The names that the keys of these columns were given, in their order.
+pub(in crate::embedded) fn constraint_names(
+    create: &CreateTable,
+    kind: &str,
+    columns: &[String],
+) -> Vec<String> {
+    let mut found = Vec::new();
     for column in &create.columns {
         if columns != [column.name.value.clone()] {
             continue;
@@ -373,11 +383,11 @@ pub(in crate::embedded) fn constraint_name(
                     | (ColumnOption::ForeignKey(_), "f")
             );
             if same && let Some(name) = &option.name {
-                return Some(name.value.clone());
+                found.push(name.value.clone());
             }
         }
     }
-    create.constraints.iter().find_map(|constraint| {
+    found.extend(create.constraints.iter().filter_map(|constraint| {
         let keys = |columns: &[IndexColumn]| -> Vec<String> {
             columns
                 .iter()
@@ -396,7 +406,8 @@ pub(in crate::embedded) fn constraint_name(
         };
         let name = name.as_ref()?;
         (word == kind && names == columns).then(|| name.value.clone())
-    })
+    }));
+    found
 }
 
 /// The name of the key of these columns, by the table's definition: `p`, `u` or `f`.

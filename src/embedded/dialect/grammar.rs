@@ -85,7 +85,7 @@ pub(in crate::embedded) struct Like {
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(in crate::embedded) enum SequenceChange {
-    Cache,
+    Cache(i64),
     Cycle(bool),
     Increment(i64),
     Max(Option<i64>),
@@ -394,7 +394,8 @@ fn alter_sequence(parser: &mut Parser<'_>) -> Result<Own, ParserError> {
         } else if takes(parser, "SET SCHEMA") {
             C::Schema(parser.parse_identifier()?)
         } else if takes(parser, "SET LOGGED") || takes(parser, "SET UNLOGGED") {
-            C::Cache
+            // Like an owner, it is the same for all.
+            C::OwnerTo
         } else if takes(parser, "OWNED BY") {
             C::OwnedBy(match takes(parser, "NONE") {
                 true => None,
@@ -429,8 +430,7 @@ fn alter_sequence(parser: &mut Parser<'_>) -> Result<Own, ParserError> {
         } else if takes(parser, "CYCLE") {
             C::Cycle(true)
         } else if takes(parser, "CACHE") {
-            number(parser)?;
-            C::Cache
+            C::Cache(number(parser)?)
         } else if takes(parser, "AS") {
             C::Type(parser.parse_data_type()?.to_string())
         } else {

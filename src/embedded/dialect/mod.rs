@@ -28,11 +28,13 @@ mod grammar;
 mod grant;
 mod grouping_sets;
 mod identity;
+mod index_options;
 mod join;
 mod keywords;
 mod lateral;
 mod lexical;
 mod locking;
+mod made_names;
 mod merge;
 mod named;
 mod operator;
@@ -53,6 +55,7 @@ mod schemas;
 mod scope;
 mod select;
 mod sequence;
+mod sequence_cache;
 mod set_operation;
 mod sets;
 mod shown;
@@ -80,7 +83,8 @@ pub(super) use copy::Copy;
 pub(super) use create_index::nulls_order;
 pub(super) use ddl::{NOT_NULL_KEY, VIEW_TYPES};
 pub(super) use definition::{
-    PRIMARY_MARK, Step, UNIQUE_MARK, constraint_name, key_name, stands_for_constraint,
+    PRIMARY_MARK, Step, UNIQUE_MARK, constraint_name, constraint_names, key_name,
+    stands_for_constraint,
 };
 pub(super) use deparse::{
     index_text, kept as view_text, pretty_definition, pretty_expression, qualified, type_name,
@@ -89,12 +93,14 @@ pub(super) use deparse::{
 pub(super) use function::known_functions;
 pub(super) use grammar::Parsed;
 pub(super) use identity::{ALWAYS, BY_DEFAULT, identity_mark};
+pub(super) use index_options::IndexOptions;
 pub(super) use named::{Direction, Names, OpenCursor, no_cursor};
 pub(super) use parse::Script;
 pub(super) use plan::Plan;
 pub(super) use plpgsql::{Block, Raise, Statement as BlockStatement, What, fits};
 pub(super) use references::{foreign_key, waits};
 pub(super) use sequence::{OWNED, SEQUENCES, Sequence, bare_name, no_sequence, serial_name};
+pub(super) use sequence_cache::CACHES;
 pub(super) use shown::{expression as shown_expression, identifier, said as shown_mark};
 pub(super) use staged::{Keeps, Last, MAX_COPY, Stage, Staged};
 pub(super) use types::Ty;
@@ -343,6 +349,16 @@ pub(super) struct Translated {
     pub(super) plan: Plan,
     /// The types of `$1`, `$2`, ….
     pub(super) parameters: Vec<Type>,
+}
+
+impl Translated {
+    /// A cursor is shown with the text that declared it.
+    pub(super) fn of_text(mut self, text: Option<&str>) -> Self {
+        if let (Plan::Declare { cursor, .. }, Some(text)) = (&mut self.plan, text) {
+            text.trim_end_matches(';').clone_into(&mut cursor.statement);
+        }
+        self
+    }
 }
 
 /// Translates a statement. `declared` are the parameters' types as far as the client says them.

@@ -39,17 +39,6 @@ pub(in crate::embedded) enum Direction {
     Relative(i64),
 }
 
-impl Direction {
-    /// Whether it gives no row that was given before.
-    pub(in crate::embedded) fn is_forward(self) -> bool {
-        match self {
-            Self::Forward(n) => n != Some(0),
-            Self::Relative(n) => n > 0,
-            Self::Backward(_) | Self::Absolute(_) => false,
-        }
-    }
-}
-
 /// A statement prepared in SQL. It is translated when it is executed, as the schema is then.
 #[derive(Debug)]
 pub(in crate::embedded) struct Definition {

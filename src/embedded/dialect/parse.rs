@@ -5,7 +5,7 @@ use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer, Whitespace
 
 use crate::embedded::dialect::grammar::{self, Parsed};
 use crate::embedded::dialect::postgres::Postgres;
-use crate::embedded::dialect::spelling::spell_out;
+use crate::embedded::dialect::spelling::{is, spell_out};
 use crate::embedded::dialect::{Fault, lexical, refusals};
 use crate::error_response::{ErrorResponse, SqlState};
 
@@ -21,6 +21,8 @@ pub(in crate::embedded) struct Script {
     pub(in crate::embedded) statements: Vec<Parsed>,
     /// What is to be told of names that were shortened.
     pub(in crate::embedded) notices: Vec<ErrorResponse>,
+    /// The whole text, if a cursor is declared in it.
+    pub(in crate::embedded) text: Option<String>,
     /// Characters before each line.
     lines: Vec<u64>,
 }
@@ -32,6 +34,7 @@ impl Script {
         let mut script = Self {
             statements: Vec::new(),
             notices: Vec::new(),
+            text: None,
             lines: lines(sql),
         };
         match script.read(sql) {
@@ -61,6 +64,9 @@ impl Script {
         bound(&tokens)?;
         let mut tokens = tokens;
         self.notices = lexical::check(&mut tokens)?;
+        if tokens.iter().any(|t| is(&t.token, "DECLARE")) {
+            self.text = Some(sql.to_owned());
+        }
         let tokens = spell_out(tokens);
         let mut parser = Parser::new(&dialect)
             .with_recursion_limit(MAX_DEPTH)

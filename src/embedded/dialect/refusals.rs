@@ -280,6 +280,7 @@ const PARTS: &[(&str, &str, &str)] = &[
     ("", "FROM POSITION (", "POSITION in FROM"),
     ("", "FROM SUBSTRING (", "SUBSTRING in FROM"),
     ("", "FROM TRIM (", "TRIM in FROM"),
+    ("", "INCLUDE ( (", "an expression in INCLUDE"),
     ("", "ROWS FROM", "ROWS FROM"),
     ("", "COLLATION FOR", ""),
     ("", "GROUP BY ALL", ""),

@@ -11,6 +11,7 @@ use crate::embedded::dialect::expr::Translator;
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{fold, object};
 use crate::embedded::dialect::sequence::SEQUENCES;
+use crate::embedded::dialect::sequence_cache::CACHES;
 use crate::embedded::dialect::{Fault, OWNED, small};
 use crate::embedded::{enums, public};
 use crate::error_response::SqlState;
@@ -148,7 +149,7 @@ impl Translator<'_> {
         if self.schema.has_owned()? {
             steps.push(Step::Sql(format!("DELETE FROM main.{OWNED}")));
         }
-        for kept in [COMMENTS, CONSTRAINT_COMMENTS] {
+        for kept in [COMMENTS, CONSTRAINT_COMMENTS, CACHES] {
             if self.schema.keeps(kept)? {
                 steps.push(Step::Sql(format!("DELETE FROM main.{kept}")));
             }

@@ -9,6 +9,7 @@ use sqlparser::ast::{
 };
 
 use crate::embedded::dialect::expr::{Sql, Translator};
+use crate::embedded::dialect::made_names::made_name;
 use crate::embedded::dialect::plan::Plan;
 use crate::embedded::dialect::scope::{Scope, object};
 use crate::embedded::dialect::{Fault, Output, Table, literal, quote, types};
@@ -43,7 +44,7 @@ pub(in crate::embedded) fn bare_name(name: &str) -> String {
 
 /// What PostgreSQL calls the sequence of a serial column.
 pub(in crate::embedded) fn serial_name(table: &str, column: &str) -> String {
-    format!("{table}_{column}_seq")
+    made_name(table, Some(column), "seq")
 }
 
 /// The sequence whose number an INSERT takes unasked.
@@ -220,6 +221,7 @@ impl Translator<'_> {
             return Err(super::ddl::already(&name));
         }
         let mut steps = sequence.create(&name);
+        steps.extend(self.keep_cache(&name, super::sequence_cache::said(options)?)?);
         if owner.is_some() {
             steps.extend(self.own_by(&name, owner)?);
         }

@@ -143,14 +143,20 @@ impl<S: DatabaseSession> Core<S> {
     }
 
     /// What is not there is closed already.
-    pub(super) fn close(&mut self, target: Target<'_>) -> Result<(), ErrorResponse> {
+    pub(super) async fn close(&mut self, target: Target<'_>) -> Result<(), ErrorResponse> {
         match target {
             Target::Statement(name) => {
                 let name = format::utf8(name)?;
                 self.statements.remove(name);
                 self.context.closed(name);
             }
-            Target::Portal(name) => drop(self.portals.remove(format::utf8(name)?)),
+            Target::Portal(name) => {
+                let name = format::utf8(name)?;
+                // A cursor that was declared is a portal, too.
+                if self.portals.remove(name).is_none() && !name.is_empty() {
+                    self.session.close_cursor(name).await;
+                }
+            }
         }
         protocol::put_bare(&mut self.out, b'3');
         Ok(())

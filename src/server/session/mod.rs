@@ -455,7 +455,7 @@ impl<S: DatabaseSession> Core<S> {
             Frontend::Parse(parse) => self.parse(&parse).await,
             Frontend::Bind(bind) => self.bind(bind).await,
             Frontend::Describe(target) => self.describe(target).await,
-            Frontend::Close(target) => self.close(target),
+            Frontend::Close(target) => self.close(target).await,
             Frontend::Execute(name, rows) => {
                 format::utf8(name).and_then(|name| self.execute(name, rows))
             }
