@@ -10,7 +10,7 @@ use sqlparser::ast::{
 use crate::embedded::dialect::expr::{Open, Sql, Translator};
 use crate::embedded::dialect::scope::{Place, Scope, fold};
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::{Fault, operator};
+use crate::embedded::dialect::{Fault, deparse, operator};
 use crate::error_response::SqlState;
 
 impl Translator<'_> {
@@ -206,10 +206,7 @@ impl Translator<'_> {
         all: bool,
         scope: &Scope<'_>,
     ) -> Result<Sql, Fault> {
-        let mut inner = right;
-        while let Expr::Nested(deeper) = inner {
-            inner = deeper;
-        }
+        let inner = deparse::bare(right);
         if let Expr::Subquery(query) = inner {
             return match (op, all) {
                 (BinaryOperator::Eq, false) => self.in_query(left, query, "", scope),

@@ -66,6 +66,7 @@ mod staged;
 pub(super) mod types;
 mod undo;
 mod untyped;
+mod update;
 mod utility;
 mod with;
 mod with_changes;

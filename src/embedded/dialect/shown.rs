@@ -42,17 +42,15 @@ fn parse(sql: &str) -> Option<Expr> {
 
 /// The default of a column of this type.
 pub(super) fn default(sql: &str, ty: &Ty) -> String {
-    let Some(mut expr) = parse(sql) else {
+    let Some(expr) = parse(sql) else {
         return sql.to_owned();
     };
-    while let Expr::Nested(inner) = expr {
-        expr = *inner;
-    }
+    let expr = deparse::bare(&expr);
     let name = types::show(&ty.kind, -1);
-    if let Some(number) = negative(&expr) {
+    if let Some(number) = negative(expr) {
         return format!("'-{number}'::{name}");
     }
-    match &expr {
+    match expr {
         Expr::Value(value) => match &value.value {
             Value::Number(n, _) if ty.kind == Type::BOOL => {
                 if n == "0" { "false" } else { "true" }.to_owned()
@@ -70,7 +68,7 @@ pub(super) fn default(sql: &str, ty: &Ty) -> String {
             op: UnaryOperator::Minus,
             expr: inner,
         } if matches!(**inner, Expr::Value(_)) => format!("'-{inner}'::{name}"),
-        Expr::Function(_) if label(&expr).is_some() => label(&expr).unwrap_or_default(),
+        Expr::Function(_) if label(expr).is_some() => label(expr).unwrap_or_default(),
         Expr::Function(call) if call.name.to_string() == "pg_json" => match &call.args {
             FunctionArguments::List(list) => {
                 let text = list.args.first().map(ToString::to_string);
@@ -83,12 +81,12 @@ pub(super) fn default(sql: &str, ty: &Ty) -> String {
             "pg_localtimestamp" => "LOCALTIMESTAMP".into(),
             "pg_localtime" => "LOCALTIME".into(),
             "pg_current_user" => "CURRENT_USER".into(),
-            "pg_nextval" | "pg_cast" if drawn(&expr).is_some() => {
-                format!("nextval({}::regclass)", drawn(&expr).unwrap_or_default())
+            "pg_nextval" | "pg_cast" if drawn(expr).is_some() => {
+                format!("nextval({}::regclass)", drawn(expr).unwrap_or_default())
             }
-            _ => undone(&expr).unwrap_or_else(|| sql.to_owned()),
+            _ => undone(expr).unwrap_or_else(|| sql.to_owned()),
         },
-        _ => undone(&expr).unwrap_or_else(|| sql.to_owned()),
+        _ => undone(expr).unwrap_or_else(|| sql.to_owned()),
     }
 }
 

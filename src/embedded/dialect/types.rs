@@ -99,19 +99,8 @@ pub(in crate::embedded) enum Storage {
 
 pub(in crate::embedded) fn storage(kind: &Type) -> Storage {
     match *kind {
-        Type::BOOL
-        | Type::INT2
-        | Type::INT4
-        | Type::INT8
-        | Type::OID
-        | Type::XID
-        | Type::REGCLASS
-        | Type::REGTYPE
-        | Type::REGPROC
-        | Type::REGPROCEDURE
-        | Type::REGOPERATOR
-        | Type::REGNAMESPACE
-        | Type::REGROLE => Storage::Integer,
+        Type::BOOL | Type::INT2 | Type::INT4 | Type::INT8 => Storage::Integer,
+        _ if is_oid(kind) => Storage::Integer,
         Type::FLOAT4 | Type::FLOAT8 => Storage::Real,
         Type::BYTEA => Storage::Blob,
         _ if enums::is_enum(kind) => Storage::Integer,

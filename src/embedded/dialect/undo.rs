@@ -8,6 +8,7 @@ use sqlparser::ast::{
     UnaryOperator, Value,
 };
 
+use crate::embedded::dialect::deparse::bare;
 use crate::embedded::dialect::function::{FLOATS, named_in_sqlite};
 use crate::embedded::dialect::scope::Scope;
 use crate::embedded::dialect::types;
@@ -49,13 +50,6 @@ const NAMES: &[(&str, &str)] = &[
 /// Where the columns are.
 pub(super) struct Undo<'a> {
     pub(super) scope: &'a Scope<'a>,
-}
-
-fn bare(mut expr: &Expr) -> &Expr {
-    while let Expr::Nested(inner) = expr {
-        expr = inner;
-    }
-    expr
 }
 
 fn digits(text: &str) -> bool {

@@ -1,14 +1,14 @@
 //! Expressions: each operator in parentheses, each literal with its type.
 
 use postgres_types::Type;
-use sqlparser::ast::{BinaryOperator, Expr, InTarget, Query, UnaryOperator, Value};
+use sqlparser::ast::{BinaryOperator, Expr, Query, UnaryOperator, Value};
 
 use crate::embedded::dialect::deparse::literals::{Literal, cast_name, literal_of};
 use crate::embedded::dialect::deparse::paren::{Junction, Parent, is_simple, word};
 use crate::embedded::dialect::deparse::sides::{constant, number, sides};
 use crate::embedded::dialect::deparse::{Printer, Unknown, Written};
+use crate::embedded::dialect::literal;
 use crate::embedded::dialect::types::{self, Ty};
-use crate::embedded::dialect::{literal, operator};
 
 impl<'t> Printer<'t> {
     pub(super) fn type_of(&self, expr: &Expr) -> Option<&'t Type> {
@@ -81,7 +81,7 @@ impl<'t> Printer<'t> {
         Ok(())
     }
 
-    fn binary(&mut self, op: &str, left: &'t Expr, right: &'t Expr) -> Written {
+    pub(super) fn binary(&mut self, op: &str, left: &'t Expr, right: &'t Expr) -> Written {
         self.between(op, op, left, right)
     }
 
@@ -138,7 +138,7 @@ impl<'t> Printer<'t> {
         Ok(())
     }
 
-    fn subquery(&mut self, before: &str, query: &'t Query, after: &str) -> Written {
+    pub(super) fn subquery(&mut self, before: &str, query: &'t Query, after: &str) -> Written {
         self.put(before);
         self.put("(");
         self.query(query, None)?;
@@ -147,7 +147,11 @@ impl<'t> Printer<'t> {
         Ok(())
     }
 
-    fn not(&mut self, negated: bool, write: impl FnOnce(&mut Self) -> Written) -> Written {
+    pub(super) fn not(
+        &mut self,
+        negated: bool,
+        write: impl FnOnce(&mut Self) -> Written,
+    ) -> Written {
         if !negated {
             return write(self);
         }
@@ -249,19 +253,24 @@ impl<'t> Printer<'t> {
                 pattern,
                 escape_char,
                 any: false,
-            } => {
-                let op = if *negated { "!~~" } else { "~~" };
-                self.like(op, inner, "like_escape", pattern, escape_char.as_deref())
             }
-            Expr::ILike {
+            | Expr::ILike {
                 negated,
                 expr: inner,
                 pattern,
                 escape_char,
                 any: false,
             } => {
-                let op = if *negated { "!~~*" } else { "~~*" };
-                self.like(op, inner, "like_escape", pattern, escape_char.as_deref())
+                let op = match (expr, negated) {
+                    (Expr::ILike { .. }, false) => "~~*",
+                    (Expr::ILike { .. }, true) => "!~~*",
+                    (_, false) => "~~",
+                    (_, true) => "!~~",
+                };
+                match escape_char {
+                    None => self.binary(op, inner, pattern),
+                    escape => self.escaped(op, inner, "like_escape", pattern, escape.as_deref()),
+                }
             }
             Expr::SimilarTo {
                 negated,
@@ -340,16 +349,6 @@ impl<'t> Printer<'t> {
         Ok(())
     }
 
-    fn comma(&mut self, all: &'t [Expr]) -> Written {
-        for (at, expr) in all.iter().enumerate() {
-            if at > 0 {
-                self.put(", ");
-            }
-            self.expr(expr)?;
-        }
-        Ok(())
-    }
-
     fn unary(&mut self, op: UnaryOperator, inner: &'t Expr) -> Written {
         if let (UnaryOperator::Minus, Expr::Value(value)) = (op, bare(inner))
             && let Value::Number(digits, _) = &value.value
@@ -415,21 +414,6 @@ impl<'t> Printer<'t> {
         Ok(())
     }
 
-    /// Without ESCAPE it is its operator.
-    fn like(
-        &mut self,
-        op: &str,
-        inner: &'t Expr,
-        function: &str,
-        pattern: &'t Expr,
-        escape: Option<&'t Expr>,
-    ) -> Written {
-        match escape {
-            None => self.binary(op, inner, pattern),
-            Some(_) => self.escaped(op, inner, function, pattern, escape),
-        }
-    }
-
     fn escaped(
         &mut self,
         op: &str,
@@ -450,114 +434,12 @@ impl<'t> Printer<'t> {
         self.put("))");
         Ok(())
     }
-
-    fn is_in(&mut self, inner: &'t Expr, target: &'t InTarget, negated: bool) -> Written {
-        match target {
-            InTarget::List(_) if matches!(inner, Expr::Tuple(_)) => Err(Unknown),
-            InTarget::List(list) => self.in_list(inner, list, negated),
-            InTarget::Subquery(query) => self.not(negated, |this| {
-                this.put("(");
-                match inner {
-                    Expr::Tuple(items) => {
-                        this.put("(");
-                        this.comma(items)?;
-                        this.put(")");
-                    }
-                    one => this.expr(one)?,
-                }
-                this.subquery(" IN ", query, ")")
-            }),
-            _ => Err(Unknown),
-        }
-    }
-
-    /// The constants become an array, if there are more than one; all else is compared alone.
-    fn in_list(&mut self, inner: &'t Expr, list: &'t [Expr], negated: bool) -> Written {
-        let (op, any, between) = match negated {
-            false => ("=", "ANY", " OR "),
-            true => ("<>", "ALL", " AND "),
-        };
-        let (mut constants, mut others): (Vec<&Expr>, Vec<&Expr>) =
-            list.iter().partition(|item| is_constant(item));
-        if constants.len() < 2 {
-            (constants, others) = (Vec::new(), list.iter().collect());
-        }
-        let tests = others
-            .len()
-            .saturating_add(usize::from(!constants.is_empty()));
-        self.put(if tests > 1 { "(" } else { "" });
-        if !constants.is_empty() {
-            let own = self.type_of(inner).cloned().unwrap_or(Type::TEXT);
-            let known = constants.iter().filter_map(|item| self.type_of(item));
-            let kind = known
-                .into_iter()
-                .try_fold(own, |kind, next| operator::wider(&kind, next))
-                .ok_or(Unknown)?;
-            // There are no operators of varchar but those of text.
-            let relabelled = kind == Type::VARCHAR;
-            let wanted = if relabelled { &Type::TEXT } else { &kind };
-            self.open();
-            self.typed(inner, wanted, Some(Parent::Other))?;
-            self.put(&format!(" {op} {any} ("));
-            self.put(if relabelled { "(" } else { "" });
-            self.put("ARRAY[");
-            for (at, item) in constants.into_iter().enumerate() {
-                self.put(if at > 0 { ", " } else { "" });
-                self.operand(item, &kind)?;
-            }
-            self.put(if relabelled { "])::text[]" } else { "]" });
-            self.put(")");
-            self.close();
-            self.put(if tests > 1 { between } else { "" });
-        }
-        for (at, item) in others.into_iter().enumerate() {
-            self.put(if at > 0 { between } else { "" });
-            self.binary(op, inner, item)?;
-        }
-        self.put(if tests > 1 { ")" } else { "" });
-        Ok(())
-    }
-
-    fn any(&mut self, left: &'t Expr, op: &str, right: &'t Expr, word: &str) -> Written {
-        if let Expr::Subquery(query) = right {
-            self.put("(");
-            self.expr(left)?;
-            return match (op, word) {
-                ("=", "ANY") => self.subquery(" IN ", query, ")"),
-                _ => self.subquery(&format!(" {op} {word} "), query, ")"),
-            };
-        }
-        let (own, element) = (
-            self.type_of(left),
-            self.type_of(right).and_then(types::element),
-        );
-        let (l, r) = sides(op, own, element.as_ref());
-        self.open();
-        self.typed(left, &l, Some(Parent::Other))?;
-        self.put(&format!(" {op} {word} ("));
-        match types::array_of(&r) {
-            Some(array) => self.typed(right, &array, Some(Parent::Other))?,
-            None => self.within(right, Parent::Other)?,
-        }
-        self.put(")");
-        self.close();
-        Ok(())
-    }
 }
 
 /// Without the parentheses around it.
-pub(super) fn bare(mut expr: &Expr) -> &Expr {
+pub(in crate::embedded::dialect) fn bare(mut expr: &Expr) -> &Expr {
     while let Expr::Nested(inner) = expr {
         expr = inner;
     }
     expr
-}
-
-/// Whether it names no column, as far as is simply seen.
-fn is_constant(item: &Expr) -> bool {
-    match bare(item) {
-        Expr::Value(_) | Expr::TypedString(_) | Expr::Interval(_) => true,
-        Expr::UnaryOp { expr, .. } | Expr::Cast { expr, .. } => is_constant(expr),
-        _ => false,
-    }
 }

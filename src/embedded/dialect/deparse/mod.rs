@@ -5,8 +5,11 @@
 mod call;
 mod expr;
 mod forms;
+mod from;
 mod literals;
+mod member;
 mod names;
+mod order;
 mod paren;
 mod pretty;
 mod query;
@@ -20,6 +23,7 @@ use sqlparser::ast::{Expr, Query, Statement};
 use crate::embedded::dialect::expr::Translator;
 use crate::embedded::dialect::scope::Scope;
 use crate::embedded::dialect::{Fault, Output, Parsed, Schema, Script};
+pub(super) use expr::bare;
 pub(in crate::embedded) use literals::{index_text, qualified, type_name, unqualified};
 pub(super) use literals::{relabel, retype};
 pub(in crate::embedded) use pretty::{

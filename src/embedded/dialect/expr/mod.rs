@@ -417,32 +417,22 @@ impl<'s> Translator<'s> {
                 pattern,
                 escape_char,
                 any: false,
-            } => self
-                .like(
-                    "pg_like",
-                    *negated,
-                    inner,
-                    pattern,
-                    escape_char.as_deref(),
-                    scope,
-                )
-                .at(expr),
-            Expr::ILike {
+            }
+            | Expr::ILike {
                 negated,
                 expr: inner,
                 pattern,
                 escape_char,
                 any: false,
-            } => self
-                .like(
-                    "pg_ilike",
-                    *negated,
-                    inner,
-                    pattern,
-                    escape_char.as_deref(),
-                    scope,
-                )
-                .at(expr),
+            } => {
+                let function = match expr {
+                    Expr::ILike { .. } => "pg_ilike",
+                    _ => "pg_like",
+                };
+                let escape = escape_char.as_deref();
+                self.like(function, *negated, inner, pattern, escape, scope)
+                    .at(expr)
+            }
             Expr::SimilarTo {
                 negated,
                 expr: inner,
