@@ -16,7 +16,19 @@ pub(crate) struct Sessions {
 
 struct Entry {
     key: Vec<u8>,
+    role: Vec<u8>,
     interrupt: Arc<OnceLock<Interrupt>>,
+    terminate: Arc<OnceLock<Interrupt>>,
+}
+
+/// What came of a signal from another session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Signalled {
+    Done,
+    /// There is no such session.
+    Nobody,
+    /// It is another role's.
+    Denied,
 }
 
 impl fmt::Debug for Sessions {
@@ -37,10 +49,14 @@ impl Sessions {
     ///
     /// # Errors
     /// The system gives no random numbers. A guessable key would be worse than no session.
-    pub(crate) fn enter(self: &Arc<Self>, key_len: usize) -> Result<Entered, NoEntropy> {
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        key_len: usize,
+        role: &[u8],
+    ) -> Result<Entered, NoEntropy> {
         let mut key = vec![0; key_len];
         getrandom::fill(&mut key).map_err(|e| NoEntropy(e.to_string()))?;
-        let interrupt = Arc::new(OnceLock::new());
+        let (interrupt, terminate) = (Arc::new(OnceLock::new()), Arc::new(OnceLock::new()));
         let mut live = self.live();
         let process_id = loop {
             let id = getrandom::u32().map_err(|e| NoEntropy(e.to_string()))? >> 1;
@@ -53,7 +69,9 @@ impl Sessions {
             process_id,
             Entry {
                 key: key.clone(),
+                role: role.to_owned(),
                 interrupt: Arc::clone(&interrupt),
+                terminate: Arc::clone(&terminate),
             },
         );
         drop(live);
@@ -62,7 +80,23 @@ impl Sessions {
             process_id,
             key,
             interrupt,
+            terminate,
         })
+    }
+
+    /// Interrupts or ends a session for another one, of the same role.
+    pub(crate) fn signal(&self, process_id: i32, role: &[u8], end: bool) -> Signalled {
+        let found = match self.live().get(&process_id) {
+            None => return Signalled::Nobody,
+            Some(entry) if entry.role != role => return Signalled::Denied,
+            Some(entry) if end => entry.terminate.get().cloned(),
+            Some(entry) => entry.interrupt.get().cloned(),
+        };
+        tracing::debug!(target: "pgtls::cancel", process_id, end, "signal of another session");
+        if let Some(signal) = found {
+            signal();
+        }
+        Signalled::Done
     }
 
     /// Interrupts the session that the request means, if its key is right. The client is told
@@ -113,6 +147,7 @@ pub(crate) struct Entered {
     process_id: i32,
     key: Vec<u8>,
     interrupt: Arc<OnceLock<Interrupt>>,
+    terminate: Arc<OnceLock<Interrupt>>,
 }
 
 impl fmt::Debug for Entered {
@@ -137,6 +172,11 @@ impl Entered {
     /// Says what interrupts the session; only the first call counts.
     pub(crate) fn on_cancel(&self, interrupt: Interrupt) {
         let _ = self.interrupt.set(interrupt);
+    }
+
+    /// Says what ends the session; only the first call counts.
+    pub(crate) fn on_terminate(&self, terminate: Interrupt) {
+        let _ = self.terminate.set(terminate);
     }
 }
 
@@ -163,8 +203,8 @@ mod tests {
     fn only_the_right_key_interrupts_and_only_its_session() {
         let sessions = Arc::new(Sessions::default());
         let (hits, others) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
-        let one = sessions.enter(32).unwrap();
-        let two = sessions.enter(4).unwrap();
+        let one = sessions.enter(32, b"r").unwrap();
+        let two = sessions.enter(4, b"r").unwrap();
         for (entered, count) in [(&one, &hits), (&two, &others)] {
             let count = Arc::clone(count);
             entered.on_cancel(Arc::new(move || {
@@ -183,9 +223,27 @@ mod tests {
     }
 
     #[test]
+    fn signals_are_for_sessions_of_ones_own_role() {
+        let sessions = Arc::new(Sessions::default());
+        let ended = Arc::new(AtomicUsize::new(0));
+        let entered = sessions.enter(4, b"one").unwrap();
+        let count = Arc::clone(&ended);
+        entered.on_terminate(Arc::new(move || {
+            count.fetch_add(1, Ordering::Relaxed);
+        }));
+        let id = entered.process_id();
+        assert_eq!(sessions.signal(0, b"one", true), Signalled::Nobody);
+        assert_eq!(sessions.signal(id, b"two", true), Signalled::Denied);
+        assert_eq!(sessions.signal(id, b"one", false), Signalled::Done);
+        assert_eq!(ended.load(Ordering::Relaxed), 0);
+        assert_eq!(sessions.signal(id, b"one", true), Signalled::Done);
+        assert_eq!(ended.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
     fn a_session_that_ended_cannot_be_cancelled() {
         let sessions = Arc::new(Sessions::default());
-        let entered = sessions.enter(4).unwrap();
+        let entered = sessions.enter(4, b"r").unwrap();
         let late = request(entered.process_id(), entered.key());
         drop(entered);
         sessions.cancel(&late);
@@ -195,7 +253,10 @@ mod tests {
     #[test]
     fn keys_are_random_and_not_printed() {
         let sessions = Arc::new(Sessions::default());
-        let (one, two) = (sessions.enter(32).unwrap(), sessions.enter(32).unwrap());
+        let (one, two) = (
+            sessions.enter(32, b"r").unwrap(),
+            sessions.enter(32, b"r").unwrap(),
+        );
         assert_ne!(one.key(), two.key());
         assert_ne!(one.process_id(), two.process_id());
         assert!(!format!("{one:?}").contains("key"));

@@ -4,13 +4,14 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use async_channel::Receiver;
 use jiff::tz::TimeZone;
 
 use crate::error_response::{ErrorResponse, SqlState};
+use crate::server::cancel::{Sessions, Signalled};
 use crate::server::notifications::{Hub, Mailbox, Notification, Subscriber};
 use crate::server::rows::{Column, RowFormat};
 use crate::server::settings::{Registry, Scope, Setting};
@@ -38,6 +39,8 @@ struct Inner {
     forgets: AtomicBool,
     /// Who can go on with the session on another thread than its task's.
     stand_in: Place,
+    /// The sessions of the server, and whose this one is.
+    peers: OnceLock<(Weak<Sessions>, Vec<u8>)>,
 }
 
 struct State {
@@ -70,8 +73,59 @@ impl SessionContext {
             changed: AtomicBool::new(false),
             forgets: AtomicBool::new(false),
             stand_in: Place::default(),
+            peers: OnceLock::new(),
         };
         (Self(Arc::new(inner)), woken)
+    }
+
+    /// Says which sessions there are besides.
+    pub(crate) fn set_peers(&self, sessions: &Arc<Sessions>, role: &[u8]) {
+        let peers = (Arc::downgrade(sessions), role.to_owned());
+        let _ = self.0.peers.set(peers);
+    }
+
+    /// What ends the session from outside, so that its client is told 57P01.
+    pub(crate) fn waker(&self) -> Arc<Mailbox> {
+        self.state().subscriber.waker()
+    }
+
+    /// Cancels what the session with this process id runs (`pg_cancel_backend`); false if there is
+    /// none.
+    ///
+    /// # Errors
+    /// 42501: it is a session of another role.
+    pub fn cancel_backend(&self, process_id: i32) -> Result<bool, ErrorResponse> {
+        self.signal(process_id, false)
+    }
+
+    /// Ends the session with this process id (`pg_terminate_backend`), whose client is told 57P01;
+    /// false if there is none.
+    ///
+    /// # Errors
+    /// 42501: it is a session of another role.
+    pub fn terminate_backend(&self, process_id: i32) -> Result<bool, ErrorResponse> {
+        self.signal(process_id, true)
+    }
+
+    fn signal(&self, process_id: i32, end: bool) -> Result<bool, ErrorResponse> {
+        let Some((sessions, role)) = self.0.peers.get() else {
+            return Ok(false);
+        };
+        let signalled = sessions
+            .upgrade()
+            .map_or(Signalled::Nobody, |s| s.signal(process_id, role, end));
+        let what = match end {
+            true => "process is being terminated",
+            false => "query is being canceled",
+        };
+        match signalled {
+            Signalled::Done => Ok(true),
+            Signalled::Nobody => Ok(false),
+            Signalled::Denied => Err(ErrorResponse::error(
+                SqlState::INSUFFICIENT_PRIVILEGE,
+                format!("must be a member of the role whose {what} or member of pg_signal_backend"),
+            )),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -268,10 +322,6 @@ impl SessionContext {
 
     pub(crate) fn statement_timeout(&self) -> Option<Duration> {
         self.state().settings.time("statement_timeout")
-    }
-
-    pub(crate) fn is_listening(&self) -> bool {
-        self.state().subscriber.is_listening()
     }
 
     pub(crate) fn take_notifications(&self) -> VecDeque<Notification> {

@@ -75,6 +75,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Mailbox {
+    /// Wakes the session, whatever for.
+    pub(crate) fn ring(&self) {
+        // One that stands there already is enough.
+        let _ = self.wake.try_send(());
+    }
+
     pub(crate) fn new() -> (Arc<Self>, Receiver<()>) {
         let (wake, woken) = async_channel::bounded(1);
         let mailbox = Self {
@@ -116,6 +122,11 @@ fn size(channel: &str, payload: &str) -> usize {
 }
 
 impl Subscriber {
+    /// What wakes the session.
+    pub(super) fn waker(&self) -> Arc<Mailbox> {
+        Arc::clone(&self.mailbox)
+    }
+
     pub(super) fn new(hub: Arc<Hub>, mailbox: Arc<Mailbox>, process_id: i32) -> Self {
         Self {
             hub,
@@ -178,10 +189,6 @@ impl Subscriber {
             self.letters.push(letter);
         }
         Ok(())
-    }
-
-    pub(super) fn is_listening(&self) -> bool {
-        !self.listening.is_empty()
     }
 
     pub(super) fn channels(&self) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! Small statements that programs and people send now and then.
 
-use crate::common::sql::{check, on_empty, plain, with_client, with_clients};
+use crate::common::sql::{answer, check, on_empty, plain, with_client, with_clients};
 use tokio_postgres::{Client, SimpleQueryMessage};
 
 /// Command tags count, as far as the client tells.
@@ -291,4 +291,57 @@ fn what_is_discarded_is_gone() {
         ("select * from kept", ""),
         ("create temp table a(y int); select * from a", ""),
     ]);
+}
+
+#[test]
+fn sessions_of_one_role_cancel_and_end_each_other() {
+    let server = plain();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let open = async || {
+            let config = format!("host=127.0.0.1 port={} user=postgres", server.port());
+            let (client, connection) = tokio_postgres::connect(&config, tokio_postgres::NoTls)
+                .await
+                .unwrap();
+            (client, tokio::spawn(connection))
+        };
+        let ((one, _first), (two, second), (three, third)) =
+            (open().await, open().await, open().await);
+        let process = |id: String| format!("({id})");
+        let second_id = process(answer(&two, "select pg_backend_pid()").await);
+        let third_id = process(answer(&three, "select pg_backend_pid()").await);
+        check(
+            &one,
+            &[
+                (
+                    "select pg_cancel_backend(0), pg_terminate_backend(null)",
+                    "f|∅",
+                ),
+                (&format!("select pg_cancel_backend{second_id}"), "t"),
+            ],
+        )
+        .await;
+        // What came while nothing ran is for nothing.
+        assert_eq!(answer(&two, "select 1").await, "1");
+        let (slow, _) = tokio::join!(answer(&two, "select pg_sleep(60)"), async {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            answer(&one, &format!("select pg_cancel_backend{second_id}")).await
+        });
+        assert_eq!(slow, "57014");
+        // One that works, and one that waits.
+        let (slow, _) = tokio::join!(answer(&two, "select pg_sleep(60)"), async {
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+            answer(&one, &format!("select pg_terminate_backend{second_id}")).await
+        });
+        assert_eq!(slow, "57P01");
+        let end = |error: tokio_postgres::Error| error.code().map(|c| c.code().to_owned());
+        assert_eq!(
+            answer(&one, &format!("select pg_terminate_backend{third_id}")).await,
+            "t"
+        );
+        let told = third.await.unwrap().map_err(end);
+        assert_eq!(told, Err(Some("57P01".into())));
+        drop(second);
+        assert_eq!(answer(&one, "select 1").await, "1");
+    });
 }

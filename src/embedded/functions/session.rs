@@ -128,6 +128,26 @@ pub(super) fn register(connection: &Connection, info: SessionInfo) -> Result<()>
     let plain = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
     // Only where a client writes it itself, never in a view or trigger.
     let direct = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
+    for (name, end) in [("pg_cancel_backend", false), ("pg_terminate_backend", true)] {
+        let (session, locks) = (info.context.clone(), Arc::clone(&info.locks));
+        connection.create_scalar_function(name, 1, direct, move |context| {
+            let Some(process) = context.get::<Option<i32>>(0)? else {
+                return Ok(None);
+            };
+            let done = match end {
+                true => session.terminate_backend(process),
+                false => session.cancel_backend(process),
+            };
+            let done = done.map_err(|e| refused(&e))?;
+            if !done {
+                locks.note(ErrorResponse::warning(
+                    SqlState::WARNING,
+                    format!("PID {process} is not a PostgreSQL backend process"),
+                ));
+            }
+            Ok(Some(done))
+        })?;
+    }
     let version = format!(
         "PostgreSQL {SERVER_VERSION} (pgtls {}, SQLite {})",
         env!("CARGO_PKG_VERSION"),

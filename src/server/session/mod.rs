@@ -91,6 +91,8 @@ struct Core<S: DatabaseSession> {
     /// A cancel request came in. The engine hears of it too, but only while it works: not while
     /// the client is sent what it made.
     cancelled: Arc<AtomicBool>,
+    /// Another session has ended this one.
+    terminated: Arc<AtomicBool>,
     /// What is in `out` is to be sent before anything else.
     flush: bool,
     /// Nothing more is read or begun.
@@ -125,7 +127,7 @@ impl<S: DatabaseSession> QuerySession<S> {
         let settings = settings::startup::registry(login, server.session_settings())?;
         let entered = server
             .sessions()
-            .enter(login.cancel_key_len())
+            .enter(login.cancel_key_len(), login.user())
             .map_err(|e| {
                 tracing::error!(target: "pgtls::server", error = %e, "session refused");
                 ErrorResponse::fatal(
@@ -135,6 +137,7 @@ impl<S: DatabaseSession> QuerySession<S> {
             })?;
         let process_id = entered.process_id();
         let (context, woken) = SessionContext::new(settings, Arc::clone(server.hub()), process_id);
+        context.set_peers(server.sessions(), login.user());
         let client = Client {
             login,
             process_id,
@@ -151,6 +154,16 @@ impl<S: DatabaseSession> QuerySession<S> {
             Arc::new(move || {
                 cancelled.store(true, Ordering::Release);
                 interrupt();
+            })
+        });
+        let terminated = Arc::new(AtomicBool::new(false));
+        entered.on_terminate({
+            let (terminated, interrupt) = (Arc::clone(&terminated), session.interrupt());
+            let waker = context.waker();
+            Arc::new(move || {
+                terminated.store(true, Ordering::Release);
+                interrupt();
+                waker.ring();
             })
         });
         let mut out = Vec::with_capacity(512);
@@ -185,6 +198,7 @@ impl<S: DatabaseSession> QuerySession<S> {
             idle_timeouts,
             statement_timer,
             cancelled,
+            terminated,
             flush: true,
             over: false,
         };
@@ -209,10 +223,7 @@ impl<S: DatabaseSession> QuerySession<S> {
     /// The server stops: gives the last words (57P01), whatever the client was about to do.
     #[must_use]
     pub fn shut_down(&mut self) -> Vec<u8> {
-        self.end(&ErrorResponse::fatal(
-            SqlState::ADMIN_SHUTDOWN,
-            "terminating connection due to administrator command",
-        ))
+        self.end(&terminated())
     }
 
     /// How long the client may now leave it waiting, by `idle_session_timeout` or
@@ -262,14 +273,10 @@ impl<S: DatabaseSession> QuerySession<S> {
     /// Done when there is something to be told though the client has not asked: call
     /// [`QuerySession::advance`] then. Outside of [`Turn::Wait`] there is no need to listen.
     pub fn woken(&self) -> impl Future<Output = ()> + Send + use<S> {
-        let listens = self.core.is_idle() && self.core.context.is_listening();
-        let woken = listens.then(|| self.core.woken.clone());
+        // The sender lives as long as the session's context.
+        let woken = self.core.woken.clone();
         async move {
-            match woken {
-                // The sender lives in the hub as long as the session listens.
-                Some(woken) => drop(woken.recv().await),
-                None => core::future::pending().await,
-            }
+            let _ = woken.recv().await;
         }
     }
 
@@ -277,6 +284,10 @@ impl<S: DatabaseSession> QuerySession<S> {
     pub async fn advance(&mut self) -> Turn {
         loop {
             let core = &mut self.core;
+            let waits = matches!(core.running, Running::Nothing) || core.is_copying_in();
+            if waits && !core.over && core.terminated.load(Ordering::Acquire) {
+                return Turn::Send(self.end(&terminated()));
+            }
             if core::mem::take(&mut core.flush) && !core.out.is_empty() {
                 return core.send();
             }
@@ -336,6 +347,14 @@ impl<S: DatabaseSession> QuerySession<S> {
     }
 }
 
+/// The last words of a session that is ended from outside.
+fn terminated() -> ErrorResponse {
+    ErrorResponse::fatal(
+        SqlState::ADMIN_SHUTDOWN,
+        "terminating connection due to administrator command",
+    )
+}
+
 impl<S: DatabaseSession> Core<S> {
     fn send(&mut self) -> Turn {
         Turn::Send(core::mem::take(&mut self.out))
@@ -344,6 +363,9 @@ impl<S: DatabaseSession> Core<S> {
     /// Whether a cancel request or the timer meant what runs, since the last time this was asked.
     fn take_interruption(&self) -> Option<ErrorResponse> {
         let cancelled = self.cancelled.swap(false, Ordering::AcqRel);
+        if self.terminated.load(Ordering::Acquire) {
+            return Some(terminated());
+        }
         let why = if self.statement_timer.has_fired() {
             "canceling statement due to statement timeout"
         } else if cancelled {
@@ -399,7 +421,7 @@ impl<S: DatabaseSession> Core<S> {
     /// Between queries, what came in for an idle session. True: there is something.
     fn report_unasked(&mut self) -> bool {
         // In the middle of a pipeline the client is told at Sync.
-        if self.begun || self.skip_until_sync || self.copy.is_some() {
+        if self.begun || self.skip_until_sync || self.copy.is_some() || !self.is_idle() {
             return false;
         }
         let before = self.out.len();

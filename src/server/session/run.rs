@@ -237,6 +237,10 @@ impl<S: DatabaseSession> Core<S> {
 
     /// Tells of an error, and what follows from it. True: it should be sent at once.
     pub(super) async fn fail(&mut self, error: ErrorResponse) -> bool {
+        let error = match self.terminated.load(Ordering::Acquire) {
+            true => super::terminated(),
+            false => error,
+        };
         let running = core::mem::replace(&mut self.running, Running::Nothing);
         let timed_out = self.statement_timer.fired.load(Ordering::Acquire);
         match self.take_interruption() {
