@@ -84,6 +84,15 @@ fn expressions_are_those_of_postgresql() {
             "select operator(pg_catalog.-) 2, 1 operator(pg_catalog.+) 2",
             "-2|3",
         ),
+        (
+            "select a operator(pg_catalog.=) any (array[1,3]), a operator(<) all (array[2]) from t where a = 1",
+            "t|t",
+        ),
+        ("select set_config('datestyle', 'German', false)", "0A000"),
+        (
+            "select proargtypes::regtype[] from pg_proc where proname = 'repeat'",
+            "{text,integer}",
+        ),
         ("select * from current_user as u", "postgres"),
         ("select count(d) from current_date as x(d)", "1"),
         ("select U&\"d\\0061t\" from (select 1 as dat) x", "1"),

@@ -5,10 +5,18 @@ use sqlparser::tokenizer::{Token, TokenWithSpan};
 use crate::embedded::dialect::spelling::is;
 
 /// `CREATE TABLE t (a, b) AS` has a type for each column; WITHOUT OIDS, which says nothing, and
-/// CONCURRENTLY of DROP INDEX, where nobody waits for anything, are left out; settings of two words
+/// CONCURRENTLY of DROP INDEX, where nobody waits for anything, are left out, and so is OPERATOR(…)
+/// before ANY, which the parser does not take; settings of two words
 /// are one.
 pub(super) fn spell(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
-    let words = ["AS", "AUTHORIZATION", "CONCURRENTLY", "OIDS", "RESET"];
+    let words = [
+        "AS",
+        "AUTHORIZATION",
+        "CONCURRENTLY",
+        "OIDS",
+        "OPERATOR",
+        "RESET",
+    ];
     if !tokens.iter().any(|t| words.iter().any(|w| is(&t.token, w))) {
         return tokens;
     }
@@ -35,6 +43,15 @@ pub(super) fn spell(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         let set = n.checked_sub(1).is_some_and(|n| words(n, "SET"));
         if words(n, "WITHOUT OIDS") && !set {
             left_out.extend([n, after(1)]);
+        } else if words(n, "OPERATOR") && token(after(1)) == Some(&Token::LParen) {
+            // `a OPERATOR(pg_catalog.=) ANY (…)` is `a = ANY (…)`.
+            let schema = words(after(2), "pg_catalog") && token(after(3)) == Some(&Token::Period);
+            let op = if schema { after(4) } else { after(2) };
+            let [close, word] = [1, 2].map(|more| op.saturating_add(more));
+            let of_all = ["ANY", "ALL", "SOME"].iter().any(|w| words(word, w));
+            if of_all && token(close) == Some(&Token::RParen) {
+                left_out.extend((n..op).chain([close]));
+            }
         } else if !begins(n) {
         } else if words(n, "DROP INDEX CONCURRENTLY") {
             left_out.push(after(2));

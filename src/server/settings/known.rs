@@ -319,6 +319,9 @@ fn date_style(value: &str) -> Option<&'static str> {
             "mdy" | "us" | "noneuropean" | "default" => MDY,
             "dmy" | "euro" | "european" => "ISO, DMY",
             "ymd" => "ISO, YMD",
+            "german" | "sql" => "another style",
+            _ if word.starts_with("euro") => "ISO, DMY",
+            _ if word.starts_with("postgres") => "another style",
             _ => return None,
         };
     }

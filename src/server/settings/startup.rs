@@ -147,7 +147,7 @@ mod tests {
         let cases = [
             ("no_such_setting", "1", "42704"),
             ("client_encoding", "LATIN1", "22023"),
-            ("DateStyle", "German", "22023"),
+            ("DateStyle", "German", "0A000"),
         ];
         for (name, value, code) in cases {
             let error = registry(&login(&[(name, value)], None), &[]).unwrap_err();

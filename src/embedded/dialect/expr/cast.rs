@@ -49,6 +49,16 @@ impl Translator<'_> {
     /// A cast that somebody wrote.
     pub(in crate::embedded::dialect) fn cast(&mut self, sql: Sql, ty: &Ty) -> Result<Sql, Fault> {
         let element = types::element(&ty.kind);
+        let vector = |kind: &Type| matches!(*kind, Type::OID_VECTOR | Type::INT2_VECTOR);
+        if element.is_some() && vector(sql.kind()) && !vector(&ty.kind) {
+            // They are written with blanks between their elements, and without braces.
+            let text = format!("('{{'||replace({},' ',',')||'}}')", sql.text);
+            let kind = match *sql.kind() {
+                Type::OID_VECTOR => Type::OID_ARRAY,
+                _ => Type::INT2_ARRAY,
+            };
+            return self.cast(Sql::new(text, kind), ty);
+        }
         if OTHERS.contains(element.as_ref().unwrap_or(&ty.kind)) {
             let name = types::show(&ty.kind, -1);
             return Err(Fault::unsupported(format!("the type {name}")));
