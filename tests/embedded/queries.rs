@@ -461,6 +461,10 @@ fn texts_of_several_types_meet_as_in_postgresql() {
             ),
             ("select array['a'::varchar, 'b'::text]", "_varchar"),
             ("select nullif('a'::varchar, 'b'::text)", "text"),
+            ("select nullif(1::int2, 2::int8)", "int2"),
+            ("select nullif(1::int8, 2::int2)", "int8"),
+            ("select nullif(1::float4, 2::float8)", "float4"),
+            ("select nullif(1::int2, 2.0)", "numeric"),
             ("values ('a'::varchar), ('b'::text)", "varchar"),
         ];
         for (sql, expected) in cases {

@@ -165,6 +165,56 @@ fn tables_without_rows_and_keys_with_another_name() {
 }
 
 #[test]
+fn a_view_of_what_is_temporary_is_temporary() {
+    on_empty(&[
+        ("create temp table t(a int)", ""),
+        ("insert into t values (1)", ""),
+        ("create view public.v as select a from t", "42P16"),
+        (
+            "create view v as select a + 1 as b from (select * from t) s",
+            "",
+        ),
+        ("create view w as select b from v", ""),
+        ("select * from w", "2"),
+        (
+            "select count(distinct relnamespace), bool_and(relpersistence = 't') from pg_class \
+             where relname in ('t', 'v', 'w')",
+            "1|t",
+        ),
+        (
+            "create view x as with t as (select 1 as a) select a from t",
+            "",
+        ),
+        (
+            "select relpersistence from pg_class where relname = 'x'",
+            "p",
+        ),
+    ]);
+}
+
+#[test]
+fn what_nulls_not_distinct_asks_for_is_refused() {
+    on_empty(&[
+        ("create table t(a int unique nulls not distinct)", "0A000"),
+        (
+            "create table t(a int, unique nulls not distinct (a))",
+            "0A000",
+        ),
+        (
+            "create table t(a serial unique nulls not distinct)",
+            "0A000",
+        ),
+        ("create table t(a int unique nulls distinct, b int)", ""),
+        ("alter table t add unique nulls not distinct (b)", "0A000"),
+        (
+            "alter table t add column c int unique nulls not distinct",
+            "0A000",
+        ),
+        ("create unique index on t(b) nulls not distinct", "0A000"),
+    ]);
+}
+
+#[test]
 fn names_have_63_bytes() {
     let long = "a".repeat(70);
     let short = "a".repeat(63);

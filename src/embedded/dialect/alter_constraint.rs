@@ -6,7 +6,7 @@ use sqlparser::ast::{ForeignKeyConstraint, Ident, IndexColumn, TableConstraint};
 
 use crate::embedded::dialect::alter::{Change, depends};
 use crate::embedded::dialect::check_name::check_column;
-use crate::embedded::dialect::ddl::{already, column_name, list, no_include};
+use crate::embedded::dialect::ddl::{already, column_name, list, no_include, plain_unique};
 use crate::embedded::dialect::definition::{PRIMARY_MARK, Removed, UNIQUE_MARK};
 use crate::embedded::dialect::expr::{Sql, Translator};
 use crate::embedded::dialect::made_names::addition;
@@ -58,7 +58,7 @@ impl Translator<'_> {
         }
         match constraint {
             TableConstraint::Unique(unique) => {
-                no_include(&unique.include)?;
+                plain_unique(unique)?;
                 let columns = key_columns(change, &unique.columns)?;
                 let name = match unique.name.as_ref() {
                     Some(name) => fold(name),

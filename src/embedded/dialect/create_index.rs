@@ -81,9 +81,19 @@ impl Translator<'_> {
         if create.materialized {
             return Err(Fault::unsupported("CREATE MATERIALIZED VIEW").at(&create.name));
         }
-        let name = super::schemas::new_relation(&create.name, create.temporary)?;
-        let namespace = if create.temporary { "temp" } else { "main" };
+        let fault = "views must not contain data-modifying statements in WITH";
+        super::with::only_reads(&create.query, fault)?;
+        let before = self.temporary.replace(false);
+        let (text, mut outputs) = self.query(&create.query, &Scope::default())?;
+        let temporary = create.temporary || self.temporary.get();
+        self.temporary.set(before || temporary);
+        let name = super::schemas::new_relation(&create.name, temporary)?;
+        let namespace = if temporary { "temp" } else { "main" };
         let mut steps = Vec::new();
+        if temporary && !create.temporary {
+            let notice = format!("view \"{name}\" will be a temporary view");
+            steps.push(Step::Notice(notice));
+        }
         match self.schema.table(Some(namespace), &name)? {
             Some(table) if create.or_replace && table.view => {
                 steps.push(Step::Sql(format!("DROP VIEW {}", table.sql)));
@@ -91,9 +101,6 @@ impl Translator<'_> {
             Some(_) => return Err(already(&name)),
             None => {}
         }
-        let fault = "views must not contain data-modifying statements in WITH";
-        super::with::only_reads(&create.query, fault)?;
-        let (text, mut outputs) = self.query(&create.query, &Scope::default())?;
         for (output, column) in outputs.iter_mut().zip(&create.columns) {
             output.name = fold(&column.name);
         }

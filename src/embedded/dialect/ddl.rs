@@ -3,7 +3,7 @@
 use postgres_types::Type;
 use sqlparser::ast::{
     ColumnDef, ColumnOption, ColumnOptionDef, CreateTable, Expr, GeneratedAs, Ident, IndexColumn,
-    TableConstraint, Value,
+    NullsDistinctOption, TableConstraint, UniqueConstraint, Value,
 };
 
 use crate::embedded::dialect::alter_constraint::unique_index;
@@ -200,9 +200,8 @@ impl Translator<'_> {
             );
             for option in &definition.options {
                 match &option.option {
-                    ColumnOption::PrimaryKey(_)
-                    | ColumnOption::NotNull
-                    | ColumnOption::Unique(_) => {}
+                    ColumnOption::PrimaryKey(_) | ColumnOption::NotNull => {}
+                    ColumnOption::Unique(unique) => plain_unique(unique)?,
                     ColumnOption::Generated { .. } => {
                         let mark = identity(definition).0.unwrap_or(BY_DEFAULT);
                         text.push_str(&format!(" {}", identity_mark(mark, &column.name)));
@@ -252,6 +251,7 @@ impl Translator<'_> {
                     text.push_str(&format!(" NOT NULL{constraint} PRIMARY KEY{defer}"));
                 }
                 ColumnOption::Unique(unique) => {
+                    plain_unique(unique)?;
                     deferrable(unique.characteristics.as_ref(), false)?;
                     let given = option.name.as_ref().or(unique.name.as_ref());
                     self.unique(table, given, vec![column.name.clone()], uniques)?;
@@ -328,7 +328,7 @@ impl Translator<'_> {
                 )
             }
             TableConstraint::Unique(unique) => {
-                no_include(&unique.include)?;
+                plain_unique(unique)?;
                 let names = index_columns(&unique.columns, columns)?;
                 deferrable(unique.characteristics.as_ref(), false)?;
                 self.unique(table, unique.name.as_ref(), names, uniques)?;
@@ -401,6 +401,14 @@ pub(super) fn is_no_default(expr: &Expr, ty: &Ty) -> bool {
         _ => false,
     };
     null && ty.modifier < 0
+}
+
+/// NULLs are distinct, and a constraint has no columns that it is not about.
+pub(super) fn plain_unique(unique: &UniqueConstraint) -> Result<(), Fault> {
+    if let NullsDistinctOption::NotDistinct = unique.nulls_distinct {
+        return Err(Fault::unsupported("NULLS NOT DISTINCT"));
+    }
+    no_include(&unique.include)
 }
 
 /// A constraint has no columns that it is not about.

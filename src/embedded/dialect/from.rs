@@ -297,19 +297,21 @@ impl Translator<'_> {
         if bare == "pg_prepared_statements" && namespace.as_deref() != Some("public") {
             return Err(Fault::unsupported("pg_prepared_statements").at(name));
         }
-        self.schema
-            .table(namespace.as_deref(), &bare)?
-            .ok_or_else(|| {
-                let full = match namespace {
-                    Some(namespace) => format!("{namespace}.{bare}"),
-                    None => bare,
-                };
-                Fault::new(
-                    SqlState::UNDEFINED_TABLE,
-                    format!("relation \"{full}\" does not exist"),
-                )
-                .at(name)
-            })
+        let found = self.schema.table(namespace.as_deref(), &bare)?;
+        if found.as_ref().is_some_and(|t| t.database == "temp") {
+            self.temporary.set(true);
+        }
+        found.ok_or_else(|| {
+            let full = match namespace {
+                Some(namespace) => format!("{namespace}.{bare}"),
+                None => bare,
+            };
+            Fault::new(
+                SqlState::UNDEFINED_TABLE,
+                format!("relation \"{full}\" does not exist"),
+            )
+            .at(name)
+        })
     }
 
     fn function_factor(

@@ -48,6 +48,10 @@ pub(super) fn new_name(name: &ObjectName) -> Result<String, Fault> {
 /// The same of what is in nobody's way, if it is temporary.
 pub(super) fn new_relation(name: &ObjectName, temporary: bool) -> Result<String, Fault> {
     match temporary {
+        true if object(name)?.0.is_some() => Err(Fault::new(
+            SqlState::INVALID_TABLE_DEFINITION,
+            "cannot create temporary relation in non-temporary schema",
+        )),
         true => own_name(name),
         false => new_name(name),
     }

@@ -7,7 +7,9 @@ use sqlparser::parser::Parser;
 
 use crate::embedded::dialect::deparse::{Printer, Trace, Written, parsed};
 use crate::embedded::dialect::grammar::Parsed;
+use crate::embedded::dialect::identifier;
 use crate::embedded::dialect::parse::Script;
+use crate::embedded::dialect::scope::fold;
 
 /// The definition of a view, a constraint or an index.
 pub(in crate::embedded) fn definition(text: &str) -> String {
@@ -75,6 +77,14 @@ fn index(text: &str) -> Option<String> {
             printer.direction(key);
         }
         printer.put(")");
+        let included: Vec<String> = create
+            .include
+            .iter()
+            .map(|c| identifier(&fold(c)))
+            .collect();
+        if !included.is_empty() {
+            printer.put(&format!(" INCLUDE ({})", included.join(", ")));
+        }
         if let Some(predicate) = &create.predicate {
             printer.put(" WHERE ");
             printer.expr(predicate)?;

@@ -5,6 +5,7 @@ mod forms;
 mod member;
 mod value;
 
+use std::cell::Cell;
 use std::rc::Rc;
 
 use postgres_types::Type;
@@ -96,6 +97,8 @@ pub(super) struct Translator<'s> {
     pub(super) trace: Option<Box<Trace>>,
     /// Whether the UNION that is next is that of a recursive query, whose form SQLite needs.
     pub(super) recursing: bool,
+    /// Whether a temporary table or view was named.
+    pub(super) temporary: Cell<bool>,
 }
 
 /// What GROUP BY allows in the query at hand.
@@ -142,6 +145,7 @@ impl<'s> Translator<'s> {
             staging: super::staged::Staging::default(),
             trace: None,
             recursing: false,
+            temporary: Cell::new(false),
         }
     }
 

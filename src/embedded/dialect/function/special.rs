@@ -48,13 +48,21 @@ impl Translator<'_> {
                 )
             }
             ("nullif", 2) => {
+                let kinds = arguments.iter().map(|a| a.kind().clone());
+                let kinds: Vec<Type> = kinds.collect();
                 let (all, kind) = self.common_by(all(), "NULLIF", operator::wider)?;
                 all.iter().try_for_each(row::known)?;
                 let texts: Vec<String> = all.iter().map(Sql::ordered).collect();
-                // It is of what `=` compares, and varchars are compared as texts.
-                let kind = match kind {
-                    Type::VARCHAR => Type::TEXT,
-                    kind => kind,
+                // It is of what `=` compares on the left: integers of any size are compared as they
+                // are, varchars as texts.
+                let kind = match (kind, &*kinds) {
+                    (Type::VARCHAR, _) => Type::TEXT,
+                    (
+                        Type::INT4 | Type::INT8,
+                        [left @ (Type::INT2 | Type::INT4 | Type::INT8), _],
+                    ) => left.clone(),
+                    (Type::FLOAT8, [Type::FLOAT4, Type::FLOAT8]) => Type::FLOAT4,
+                    (kind, _) => kind,
                 };
                 Sql::new(format!("nullif({})", texts.join(",")), kind)
             }
