@@ -335,7 +335,11 @@ where
             Ok(Turn::Close) => return Ok(()),
             Ok(Turn::Send(bytes)) => {
                 idle_since = None;
-                send(stream, bytes).await?;
+                let ended = pin!(session.terminated());
+                match first(pin!(send(stream, bytes)), ended).await {
+                    First::Left(sent) => sent?,
+                    First::Right(()) => return Err(io::ErrorKind::ConnectionAborted.into()),
+                }
             }
             Ok(Turn::Wait) => {
                 let limit = session.idle_timeout();

@@ -97,7 +97,7 @@ sqlstates! {
     INSUFFICIENT_PRIVILEGE = b"42501";
     /// 42601, syntax_error.
     SYNTAX_ERROR = b"42601";
-    /// `name_too_long`.
+    /// 42622, name_too_long.
     NAME_TOO_LONG = b"42622";
     /// 42701, duplicate_column.
     DUPLICATE_COLUMN = b"42701";
@@ -277,13 +277,13 @@ impl ErrorResponse {
         )
     }
 
-    /// No error, but most likely not what was meant.
+    /// As [`ErrorResponse::notice`], with a code other than 00000.
     #[cfg(feature = "sqlite")]
     pub(crate) fn notice_of(code: SqlState, message: String) -> Self {
         Self::new(Severity::Notice, code, message.into())
     }
 
-    /// WARNING.
+    /// No error, but most likely not what was meant.
     pub fn warning(code: SqlState, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Severity::Warning, code, message.into())
     }

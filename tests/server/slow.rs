@@ -1,8 +1,9 @@
 //! Clients that do not read, and results without an end.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pgtls::server::{Column, Rows};
+use pgtls::server::{Column, Rows, SessionContext};
 
 use super::*;
 
@@ -14,13 +15,16 @@ const MOST: usize = 64 << 20;
 struct Endless {
     given: Arc<AtomicUsize>,
     largest: Arc<AtomicUsize>,
+    /// Of its first session.
+    process: Arc<OnceLock<(i32, SessionContext)>>,
 }
 
 struct Portion(Endless, Option<Rows>);
 
 impl Database for Endless {
     type Session = Self;
-    async fn connect(&self, _: Client<'_>) -> Result<Self, ErrorResponse> {
+    async fn connect(&self, client: Client<'_>) -> Result<Self, ErrorResponse> {
+        let _ = self.process.set((client.process_id, client.context));
         Ok(self.clone())
     }
 }
@@ -111,6 +115,26 @@ fn a_client_that_does_not_read_stops_the_engine() {
         }
         assert!(at_rest(&database) > given);
     }
+}
+
+#[test]
+fn a_session_is_ended_while_its_client_does_not_read() {
+    let database = Endless::default();
+    let server = Server::start(PgServerBuilder::new(), database.clone());
+    let before = Arc::strong_count(&database.given);
+    let mut client = Raw::plain(&server);
+    client.log_in();
+    client.send(&query("all"));
+    at_rest(&database);
+    let (process, context) = database.process.get().unwrap();
+    assert!(Arc::strong_count(&database.given) > before);
+    assert_eq!(context.terminate_backend(*process), Ok(true));
+    let deadline = Instant::now() + PATIENCE;
+    while Arc::strong_count(&database.given) > before {
+        assert!(Instant::now() < deadline, "it goes on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(context.terminate_backend(*process), Ok(false));
 }
 
 /// DataRow with one text.

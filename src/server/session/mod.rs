@@ -280,6 +280,17 @@ impl<S: DatabaseSession> QuerySession<S> {
         }
     }
 
+    /// Done when another session has ended this one
+    /// ([`SessionContext::terminate_backend`]): what cannot be sent at once need not be sent any
+    /// more.
+    pub fn terminated(&self) -> impl Future<Output = ()> + Send + use<S> {
+        let (terminated, woken) = (Arc::clone(&self.core.terminated), self.core.woken.clone());
+        async move {
+            // What it is woken for besides is looked at before it waits again.
+            while !terminated.load(Ordering::Acquire) && woken.recv().await.is_ok() {}
+        }
+    }
+
     /// Goes on until there is something to be sent, or nothing more to do.
     pub async fn advance(&mut self) -> Turn {
         loop {
