@@ -135,8 +135,8 @@ impl RowFormat {
 }
 
 /// Of memory. What is allocated next is often what the bytes are copied into, to be encrypted.
-/// Where that begins at the same place of a page, or just behind it, copying is 20 times slower on
-/// some processors (AMD's with Zen 3 and 4, `rep movsb`): the room for rows ends in half a page.
+/// Where that begins at the same place of a page, or just behind it, copying is many times slower
+/// on some processors (AMD's with Zen 3 and 4, `rep movsb`): the room for rows ends in half a page.
 const PAGE: usize = 4096;
 
 /// Rows as they go over the wire. Fill it until [`Rows::is_full`], hand over what [`Rows::take`]

@@ -252,6 +252,7 @@ fn fields_are_told_by_what_came_before() {
         ("select '2024-01-05 10:11 PST EST'::timestamptz", "22007"),
         ("select 'now 10:11'::timestamp", "22007"),
         ("select 'x today'::date", "22007"),
+        ("select 'today tomorrow'::date", "22007"),
         ("select '123'::time", "22007"),
         ("select '12345'::time", "22007"),
         ("select '1234'::time", "12:34:00"),

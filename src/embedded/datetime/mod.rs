@@ -46,11 +46,17 @@ fn fault(bad: &Bad, kind: &str, text: &str) -> Fault {
 /// With a day that is said by a word, such as `today 04:05`, told by its date.
 fn dated(text: &str) -> Option<String> {
     let day = |part: &str| word(part).filter(|_| !part.eq_ignore_ascii_case("now"));
-    let mut parts = text.split_whitespace();
-    let found = parts.clone().find_map(day)?;
-    let others: Vec<&str> = parts.by_ref().filter(|p| day(p).is_none()).collect();
-    (others.len() < text.split_whitespace().count())
-        .then(|| format!("{} {}", show_date(found.date()), others.join(" ")))
+    let (words, others): (Vec<&str>, Vec<&str>) = text
+        .split_whitespace()
+        .partition(|part| day(part).is_some());
+    match words.as_slice() {
+        [one] => Some(format!(
+            "{} {}",
+            show_date(day(one)?.date()),
+            others.join(" ")
+        )),
+        _ => None,
+    }
 }
 
 /// What a word means that depends on when and where it is said, as a clock on the wall shows it.

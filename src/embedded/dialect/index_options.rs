@@ -2,6 +2,7 @@
 
 use sqlparser::ast::{BinaryOperator, CreateIndex, Expr, IndexColumn, OrderBySort, Value};
 
+use crate::embedded::convert::hex_digits;
 use crate::embedded::dialect::scope::{fold, object};
 use crate::embedded::dialect::{Fault, identifier, literal};
 use crate::error_response::SqlState;
@@ -74,7 +75,7 @@ impl IndexOptions {
                 "access method \"{method}\" does not support {what}"
             )))
         };
-        let options = |key: &IndexColumn| key.column.options.clone();
+        let mut options = create.columns.iter().map(|key| &key.column.options);
         if create.unique {
             return lacks("unique indexes");
         }
@@ -84,14 +85,10 @@ impl IndexOptions {
         if method == "hash" && create.columns.len() > 1 {
             return lacks("multicolumn indexes");
         }
-        if create.columns.iter().any(|k| options(k).sort.is_some()) {
+        if options.clone().any(|o| o.sort.is_some()) {
             return lacks("ASC/DESC options");
         }
-        if create
-            .columns
-            .iter()
-            .any(|k| options(k).nulls_first.is_some())
-        {
+        if options.any(|o| o.nulls_first.is_some()) {
             return lacks("NULLS FIRST/LAST options");
         }
         Ok(())
@@ -307,7 +304,7 @@ pub(super) fn descends(key: &IndexColumn) -> bool {
 }
 
 fn hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    hex_digits(text.as_bytes())
 }
 
 fn unhex(text: &str) -> String {

@@ -4,11 +4,9 @@ use sqlparser::keywords::Keyword;
 use sqlparser::tokenizer::{Token, TokenWithSpan, Word};
 
 use crate::embedded::dialect::Fault;
+use crate::embedded::dialect::made_names::{LONGEST, clipped};
 use crate::embedded::dialect::spelling::is;
 use crate::error_response::{ErrorResponse, SqlState};
-
-/// The longest name, in bytes (`NAMEDATALEN - 1`).
-const LONGEST: usize = 63;
 
 /// Names shortened to what PostgreSQL keeps of them, and what is told of that.
 pub(super) fn check(tokens: &mut Vec<TokenWithSpan>) -> Result<Vec<ErrorResponse>, Fault> {
@@ -70,20 +68,14 @@ fn plain(digits: &str) -> bool {
 
 /// What is left of a name that is too long, in lower case unless it is quoted.
 fn shortened(word: &Word) -> Option<String> {
-    let cut = cut(&word.value)?;
+    if word.value.len() <= LONGEST {
+        return None;
+    }
+    let cut = clipped(&word.value, LONGEST);
     Some(match word.quote_style {
         Some(_) => cut.to_owned(),
         None => cut.to_ascii_lowercase(),
     })
-}
-
-/// The first 63 bytes of a name that has more, without part of a character.
-pub(super) fn cut(name: &str) -> Option<&str> {
-    if name.len() <= LONGEST {
-        return None;
-    }
-    let mut ends = (0..=LONGEST).rev();
-    ends.find_map(|end| name.get(..end))
 }
 
 /// `U&"d\0061t"` is a name.
@@ -131,7 +123,7 @@ fn escaped_names(tokens: &mut Vec<TokenWithSpan>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// With `\XXXX` and `\+XXXXXX` as the characters that they stand for.
+/// With a backslash and four hexadecimal digits, or a plus and six, as the character of that number.
 fn unescaped(text: &str) -> Option<String> {
     let mut out = String::new();
     let mut rest = text;

@@ -14,11 +14,11 @@ use crate::embedded::dialect::output_name::name_of;
 use crate::embedded::dialect::scope::fold;
 use crate::embedded::dialect::{Fault, quote};
 
-/// The longest name, in bytes.
-const LONGEST: usize = 63;
+/// The longest name, in bytes (`NAMEDATALEN - 1`).
+pub(super) const LONGEST: usize = 63;
 
 /// The first bytes of a name, without part of a character.
-fn clipped(name: &str, bytes: usize) -> &str {
+pub(super) fn clipped(name: &str, bytes: usize) -> &str {
     let mut ends = (0..=bytes.min(name.len())).rev();
     ends.find_map(|end| name.get(..end)).unwrap_or_default()
 }

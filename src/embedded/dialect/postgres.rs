@@ -223,17 +223,17 @@ fn between(parser: &mut Parser<'_>, expr: &Expr) -> Result<Option<Expr>, ParserE
 
 /// `INTERVAL(3) '…'`, whose precision the parser forgets.
 fn precise_interval(parser: &mut Parser<'_>) -> Result<Option<Expr>, ParserError> {
-    let token = |at| parser.peek_nth_token_ref(at).token.clone();
-    let Token::Number(precision, _) = token(2) else {
-        return Ok(None);
-    };
-    if !is(&token(0), "INTERVAL")
-        || token(1) != Token::LParen
-        || token(3) != Token::RParen
+    let token = |at| &parser.peek_nth_token_ref(at).token;
+    if !is(token(0), "INTERVAL")
+        || *token(1) != Token::LParen
+        || *token(3) != Token::RParen
         || !matches!(token(4), Token::SingleQuotedString(_))
     {
         return Ok(None);
     }
+    let Token::Number(precision, _) = token(2).clone() else {
+        return Ok(None);
+    };
     for _ in 0..4 {
         parser.advance_token();
     }

@@ -213,17 +213,20 @@ fn without_key(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     out
 }
 
+/// The places of what is no blank.
+pub(super) fn said(tokens: &[TokenWithSpan]) -> Vec<usize> {
+    let all = (0_usize..).zip(tokens);
+    let said = all.filter(|(_, t)| !matches!(t.token, Token::Whitespace(_)));
+    said.map(|(at, _)| at).collect()
+}
+
 /// `FETCH FIRST (…) ROWS ONLY` becomes `LIMIT (…)`: the parser takes a number there, and no more.
 fn rows_only(tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     let fetches = tokens.iter().any(|t| is(&t.token, "FETCH"));
     if !fetches || !tokens.iter().any(|t| is(&t.token, "ONLY")) {
         return tokens;
     }
-    let said: Vec<usize> = (0_usize..)
-        .zip(&tokens)
-        .filter(|(_, t)| !matches!(t.token, Token::Whitespace(_)))
-        .map(|(at, _)| at)
-        .collect();
+    let said = said(&tokens);
     let token = |n: usize| said.get(n).and_then(|at| tokens.get(*at)).map(|t| &t.token);
     let word = |n: usize, words: &[&str]| token(n).is_some_and(|t| words.iter().any(|w| is(t, w)));
     let mut limits = Vec::new();

@@ -2,7 +2,7 @@
 
 use sqlparser::tokenizer::{Token, TokenWithSpan};
 
-use crate::embedded::dialect::spelling::is;
+use crate::embedded::dialect::spelling::{is, said};
 
 /// `CREATE TABLE t (a, b) AS` has a type for each column; WITHOUT OIDS, which says nothing, and
 /// CONCURRENTLY of DROP INDEX, where nobody waits for anything, are left out, and so is OPERATOR(…)
@@ -20,11 +20,7 @@ pub(super) fn spell(mut tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
     if !tokens.iter().any(|t| words.iter().any(|w| is(&t.token, w))) {
         return tokens;
     }
-    let said: Vec<usize> = (0_usize..)
-        .zip(&tokens)
-        .filter(|(_, t)| !matches!(t.token, Token::Whitespace(_)))
-        .map(|(at, _)| at)
-        .collect();
+    let said = said(&tokens);
     let token = |n: usize| said.get(n).and_then(|at| tokens.get(*at)).map(|t| &t.token);
     let words = |from: usize, all: &str| {
         (from..)
